@@ -1,0 +1,57 @@
+"""The settings of an installation: every value resolved, checked and typed. Durations are seconds, sizes bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Pool(NamedTuple):
+    """A named set of identical workers."""
+
+    name: str
+    workers: int = 1
+    concurrency: int = 1
+    """How many jobs each worker runs at once."""
+    queues: tuple[str, ...] | None = None
+    """The queues that it serves; None = all."""
+    env: Mapping[str, str] = {}
+    """Added to the environment of its jobs."""
+
+
+class Service(NamedTuple):
+    """Who runs the workers."""
+
+    manager: str = "auto"
+
+
+class Settings(NamedTuple):
+    """One field a key, named as in the YAML; the defaults are the built-in ones."""
+
+    database: str = ""
+    """A URL, `sqlite:////path`; empty = queue.db in the home."""
+    max_retries: int = 3
+    backoff_base: float = 2.0
+    backoff_max: float = 3600.0
+    backoff_jitter: float = 0.1
+    worker_timeout: float = 300.0
+    """How long a job may run; 0 = no limit."""
+    job_lock_timeout: float = 300.0
+    """How long a worker's beat may stand still before it counts as hung."""
+    max_workers: int = 10
+    """Processes of all pools together."""
+    cleanup_completed_after_hours: float = 24.0
+    """When completed and cancelled jobs are forgotten; 0 = never."""
+    retention_dead: float = 30 * 86400.0
+    """When dead jobs are forgotten; 0 = never."""
+    log_level: str = "info"
+    shutdown_timeout: float = 60.0
+    """How long running jobs may take to end when their worker stops."""
+    kill_grace: float = 10.0
+    """Between TERM and KILL."""
+    output_limit: int = 10 * 2**20
+    min_free_space: int = 64 * 2**20
+    """Below it nothing is claimed."""
+    synchronous: str = "full"
+    pools: Mapping[str, Pool] = {"default": Pool("default")}
+    service: Service = Service()
