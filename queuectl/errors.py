@@ -45,7 +45,12 @@ class NoSuchJob(QueuectlError):
 
 
 class DuplicateJob(QueuectlError):
-    """A job with that id, or an unended one with that unique key, is in the queue already."""
+    """A job with that id, or an unended one with that unique key, is in the queue already; `index` says which of a
+    batch it was."""
+
+    def __init__(self, message: str, *, index: int = 0, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.index = index
 
 
 class WrongState(QueuectlError):

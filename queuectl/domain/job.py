@@ -38,7 +38,8 @@ class Spec(NamedTuple):
 class NewJob(NamedTuple):
     """A job that passed the door, and isn't in the database yet."""
 
-    id: str
+    id: str | None
+    """None = to be made up."""
     queue: str
     priority: int
     max_retries: int

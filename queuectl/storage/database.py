@@ -1,0 +1,108 @@
+"""One queue's database: opening it, and its transactions."""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+
+from queuectl.storage import sqlite
+from queuectl.storage.connection import Connection
+from queuectl.storage.write_lock import WriteLock
+
+
+class Database(Connection):
+    """An open database. Safe from several threads and after a fork: each gets a connection of its own."""
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        create: bool = True,
+        synchronous: str = "full",
+        patience: float | None = None,
+        checkpoints: bool = True,
+    ) -> None:
+        """Open the file at `path`, made and migrated if need be.
+
+        `patience` (seconds) bounds a wait for the write lock; None waits as long as it takes. A worker sets it, since
+        its loop must not stand still, and leaves `checkpoints` to the maintenance leader.
+
+        Raises:
+            DatabaseError: one of its kinds; nothing was written.
+        """
+        super().__init__(
+            sqlite.connector(
+                path, synchronous=synchronous, timeout=5.0 if patience is None else patience, checkpoints=checkpoints
+            ),
+            path,
+        )
+        self.lock_path = os.path.join(os.path.dirname(path), "write.lock")
+        """The file that writers lock and workers watch."""
+        self.synchronous = synchronous
+        self._patience = patience
+        try:
+            self._identity = sqlite.prepare(self, create=create)
+        except BaseException:
+            self.close()
+            raise
+
+    def write(self, *, wakes: bool = False, synced: bool = True) -> Transaction:
+        """A write transaction, as a context manager. `wakes` tells the workers of it once it is committed;
+        without `synced` a power cut may undo it."""
+        return Transaction(self, WriteLock(self.lock_path, self._patience), wakes=wakes, synced=synced)
+
+    def is_gone(self) -> bool:
+        """Whether the file that was opened isn't there any more, or is another one."""
+        return sqlite.identity(self.path) != self._identity
+
+
+class Transaction:
+    """`with database.write():` — the write lock, then BEGIN IMMEDIATE; COMMIT at the end, ROLLBACK on an error.
+
+    Not Peewee's `atomic`: where the disk is full SQLite has rolled back already, and its ROLLBACK fails with
+    "cannot rollback", which would hide the reason.
+    """
+
+    def __init__(self, database: Database, lock: WriteLock, *, wakes: bool, synced: bool) -> None:
+        self._database = database
+        self._lock = lock
+        self._wakes = wakes
+        self._relaxed = not synced and database.synchronous == "full"
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        try:
+            if self._relaxed:
+                self._database.rows("PRAGMA synchronous = normal")
+            self._database.rows("BEGIN IMMEDIATE")
+        except BaseException:
+            self._leave()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if error is not None:
+                self._undo()
+                return
+            try:
+                self._database.rows("COMMIT")
+            except BaseException:
+                self._undo()
+                raise
+            if self._wakes:
+                self._lock.wake()
+        finally:
+            self._leave()
+
+    def _undo(self) -> None:
+        if self._database.in_transaction():
+            self._database.rows("ROLLBACK")
+
+    def _leave(self) -> None:
+        try:
+            if self._relaxed:
+                self._database.rows("PRAGMA synchronous = full")
+        finally:
+            self._lock.release()

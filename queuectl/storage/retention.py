@@ -1,0 +1,40 @@
+"""Forgetting what ended long ago, a few rows at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from queuectl.domain.states import State
+
+if TYPE_CHECKING:
+    from queuectl.storage.database import Database
+
+AT_ONCE = 500
+"""Rows a transaction: small enough not to keep an enqueue waiting."""
+
+
+def expired(database: Database, state: State, before: int) -> list[tuple[int, str]]:
+    """The row and id of up to AT_ONCE jobs that ended in `state` before that time."""
+    return [
+        (row, public_id)
+        for row, public_id in database.rows(
+            f"SELECT id, public_id FROM jobs WHERE state = '{state.value}' AND finished_at < ? "  # noqa: S608
+            "ORDER BY finished_at, id LIMIT ?",
+            (before, AT_ONCE),
+        )
+    ]
+
+
+def forget(database: Database, rows: list[int], state: State) -> None:
+    """Delete those of the rows that are still in `state`, and give free pages back."""
+    with database.write(synced=False):
+        database.change_many("DELETE FROM jobs WHERE id = ? AND state = ?", [(row, state.value) for row in rows])
+        database.change("DELETE FROM workers WHERE ended_at < (SELECT started_at FROM attempts ORDER BY id LIMIT 1)")
+    database.rows("PRAGMA incremental_vacuum(1000)")
+
+
+def checkpoint(database: Database, *, truncate: bool = False) -> int:
+    """Move the log into the database; returns how many pages of the log were left to move."""
+    mode = "truncate" if truncate else "passive"
+    _, pages, moved = database.rows(f"PRAGMA wal_checkpoint({mode})")[0]
+    return int(pages) - int(moved)
