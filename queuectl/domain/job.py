@@ -68,7 +68,6 @@ class Attempt(NamedTuple):
     max_rss: int | None
     cpu_user: float | None
     cpu_system: float | None
-    output_path: str | None
     output_size: int | None
     """Bytes the command wrote, also where the middle was left out."""
     tail: bytes | None

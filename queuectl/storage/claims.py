@@ -154,7 +154,7 @@ def claim(database: Database, worker: int, queues: tuple[str, ...] | None, wante
     specs = {row[0]: spec_of(row[1:]) for row in database.rows(_SPECS.format(ids=ids), order)}
     database.change_many(_ATTEMPT, [(job, claimed[job][3], worker, now) for job in order])
     # RETURNING comes in no order: the one that was asked for is `order`.
-    return [Claim(*claimed[job], specs[job]) for job in order]
+    return [Claim._make((*claimed[job], specs[job])) for job in order]
 
 
 def finish(database: Database, worker: int, endings: Sequence[Ending]) -> list[Ending]:

@@ -18,9 +18,10 @@ def expired(database: Database, state: State, before: int) -> list[tuple[int, st
     return [
         (row, public_id)
         for row, public_id in database.rows(
-            f"SELECT id, public_id FROM jobs WHERE state = '{state.value}' AND finished_at < ? "  # noqa: S608
-            "ORDER BY finished_at, id LIMIT ?",
-            (before, AT_ONCE),
+            # The IN is the index's own condition, word for word: else SQLite doesn't see that it serves.
+            "SELECT id, public_id FROM jobs WHERE state IN ('completed', 'dead', 'cancelled') AND state = ? "
+            "AND finished_at < ? ORDER BY finished_at, id LIMIT ?",
+            (state.value, before, AT_ONCE),
         )
     ]
 

@@ -67,7 +67,7 @@ def with_open_attempts(database: Database) -> list[WorkerStart]:
 def open_attempts(database: Database, row: int) -> list[OpenAttempt]:
     """What that start has not ended."""
     return [
-        OpenAttempt(*found[:7], spec_of(found[7:]))
+        OpenAttempt._make((*found[:7], spec_of(found[7:])))
         for found in database.rows(
             """
             SELECT j.id, j.public_id, j.claim_seq, j.attempts, j.max_retries, a.pid, a.proc_starttime,
