@@ -51,6 +51,10 @@ class Database(Connection):
         without `synced` a power cut may undo it."""
         return Transaction(self, WriteLock(self.lock_path, self._patience), wakes=wakes, synced=synced)
 
+    def version(self) -> int:
+        """A number that changes when another connection commits; cheap to look at."""
+        return int(self.rows("PRAGMA data_version")[0][0])
+
     def is_gone(self) -> bool:
         """Whether the file that was opened isn't there any more, or is another one."""
         return sqlite.identity(self.path) != self._identity
