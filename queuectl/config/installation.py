@@ -157,19 +157,16 @@ def _make_directory(path: str, installation: Installation) -> None:
 
 def _make(path: str, mode: int = 0o700) -> bool:
     """Make a directory, and those above it; False if it was there."""
+    above = os.path.dirname(path)
+    if not os.path.isdir(above):
+        _make(above, 0o777)  # what isn't ours is made as anybody would
     try:
         os.mkdir(path, mode)
     except FileExistsError:
         if os.path.isdir(path):
             return False
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path) from None
-    except FileNotFoundError:
-        above = os.path.dirname(path)
-        if above == path:
-            raise
-        _make(above, 0o777)  # what isn't ours is made as anybody would
-        return _make(path, mode)
-    sync_directory(os.path.dirname(path))
+    sync_directory(above)
     return True
 
 

@@ -181,3 +181,8 @@ def test_each_refusal_of_the_system_has_its_error(tmp_path, monkeypatch, number,
 
 def test_a_refusal_without_a_file_name_names_the_place():
     assert "/there" in str(refused(OSError(28, "x"), "/there"))
+
+
+def test_a_place_where_nothing_can_be_made_is_said():
+    with pytest.raises(DatabaseError, match="/proc/queuectl: can't be written"):
+        create(home_at(Path("/proc/queuectl")))
