@@ -1,0 +1,1 @@
+"""Pools of workers: who is alive, and what one does to them through the service manager."""
