@@ -173,8 +173,8 @@ def _output_limit(value: object) -> int:
         size = parse_size(value)
     except ValueError:
         size = 0
-    if size < 16 * 1024:
-        raise ValueError("a size of at least 16KiB")
+    if size < 4096:
+        raise ValueError("a size of at least 4KiB")
     return size
 
 

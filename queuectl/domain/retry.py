@@ -1,8 +1,10 @@
-"""When a failed job runs again: exponential backoff with jitter."""
+"""Whether and when a job runs again: retries left, exponential backoff with jitter."""
 
 from __future__ import annotations
 
 import math
+
+from queuectl.domain.states import Outcome, State
 
 
 def backoff(retry: int, base: float, longest: float, jitter: float, chance: float) -> float:
@@ -17,3 +19,14 @@ def backoff(retry: int, base: float, longest: float, jitter: float, chance: floa
     else:
         delay = min(base**retry, longest)
     return max(0.0, delay * (1 + jitter * (2 * chance - 1)))
+
+
+def state_after(outcome: Outcome, attempts: int, max_retries: int, final: bool) -> State:
+    """What becomes of a job whose attempt ended so. `attempts` counts that one too; `final` forbids a retry."""
+    if outcome is Outcome.COMPLETED:
+        return State.COMPLETED
+    if outcome is Outcome.CANCELLED:
+        return State.CANCELLED
+    if outcome is Outcome.RELEASED:
+        return State.PENDING
+    return State.DEAD if final or attempts > max_retries else State.FAILED

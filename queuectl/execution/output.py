@@ -14,6 +14,7 @@ from queuectl.execution.place import output_path
 
 _BLOCK = 4096
 _COPIED_AT_ONCE = 2**20
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Written(NamedTuple):
@@ -28,16 +29,23 @@ class Written(NamedTuple):
 class Output:
     """The open file of a running attempt."""
 
-    def __init__(self, outputs: str, job_id: str, number: int) -> None:
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self._kept_from = 0
+
+    @classmethod
+    def create(cls, outputs: str, job_id: str, number: int) -> Output:
         """Make the file, or empty it. Raises OSError."""
         path = output_path(outputs, job_id, number)
-        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
-            self.fd = os.open(path, flags, 0o600)
+            return cls(os.open(path, _FLAGS | os.O_CREAT | os.O_TRUNC, 0o600))
         except FileNotFoundError:
             os.mkdir(os.path.dirname(path), 0o700)
-            self.fd = os.open(path, flags, 0o600)
-        self._kept_from = 0
+            return cls(os.open(path, _FLAGS | os.O_CREAT | os.O_TRUNC, 0o600))
+
+    def write(self, text: str) -> None:
+        """Say something in the command's place."""
+        os.write(self.fd, text.encode(errors="replace"))
 
     def trim(self, limit: int) -> None:
         """Give the blocks of the middle back where the file is longer than `limit` bytes: half of it stays as the
@@ -84,3 +92,12 @@ class Output:
             os.ftruncate(fd, place)
         finally:
             os.close(fd)
+
+
+def salvage(outputs: str, job_id: str, number: int, limit: int) -> Written:
+    """What an attempt whose worker is gone had written; its file is cut as `Output.close` would have."""
+    try:
+        fd = os.open(output_path(outputs, job_id, number), _FLAGS)
+    except OSError:
+        return Written(0, b"")
+    return Output(fd).close(limit)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 
 
 def output_directory(outputs: str, job_id: str) -> str:
@@ -18,4 +17,6 @@ def output_path(outputs: str, job_id: str, number: int) -> str:
 
 def forget_outputs(outputs: str, job_id: str) -> None:
     """Remove all outputs of the job; there may be none."""
+    import shutil  # 2 ms, for the rare command that removes
+
     shutil.rmtree(output_directory(outputs, job_id), ignore_errors=True)

@@ -54,6 +54,8 @@ class Ending(NamedTuple):
     """How an attempt ended, and what becomes of the job."""
 
     job: int
+    """The row's id."""
+    id: str
     number: int
     state: State
     """Of the job from now on, unless somebody cancelled it meanwhile."""
@@ -128,6 +130,12 @@ def has_ready(database: Database, queues: tuple[str, ...] | None, now: int) -> b
         return True
     due = next_due(database)
     return due is not None and due <= now
+
+
+def unfinished(database: Database, queues: tuple[str, ...] | None) -> int:
+    """How many jobs of the queues are pending, processing or failed: what a drain waits for."""
+    counts = database.rows("SELECT queue, n FROM job_counts WHERE state IN ('pending', 'processing', 'failed')")
+    return sum(n for queue, n in counts if queues is None or queue in queues)
 
 
 def next_due(database: Database) -> int | None:

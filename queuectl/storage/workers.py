@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from queuectl.domain.job import Spec
-from queuectl.storage.claims import spec_of
+from queuectl.storage.claims import Claim, spec_of
 
 if TYPE_CHECKING:
     from queuectl.storage.database import Database
@@ -23,16 +22,11 @@ class WorkerStart(NamedTuple):
 
 
 class OpenAttempt(NamedTuple):
-    """An attempt that hasn't ended, with what it takes to end it."""
+    """An attempt that hasn't ended: its claim, and its main process as far as that was written down."""
 
-    job: int
-    id: str
-    number: int
-    attempts: int
-    max_retries: int
+    claim: Claim
     pid: int | None
     proc_starttime: int | None
-    spec: Spec
 
 
 def register(database: Database, worker: WorkerStart, now: int) -> int:
@@ -67,10 +61,10 @@ def with_open_attempts(database: Database) -> list[WorkerStart]:
 def open_attempts(database: Database, row: int) -> list[OpenAttempt]:
     """What that start has not ended."""
     return [
-        OpenAttempt._make((*found[:7], spec_of(found[7:])))
+        OpenAttempt(Claim._make((*found[:6], spec_of(found[8:]))), *found[6:8])
         for found in database.rows(
             """
-            SELECT j.id, j.public_id, j.claim_seq, j.attempts, j.max_retries, a.pid, a.proc_starttime,
+            SELECT j.id, j.public_id, j.queue, j.claim_seq, j.attempts, j.max_retries, a.pid, a.proc_starttime,
                 s.command, s.argv, s.cwd, s.env, s.stdin, s.timeout_ms, s.kill_grace_ms, s.backoff_base,
                 s.backoff_max_ms, s.backoff_jitter, s.no_retry_exit_codes, s.output_limit, s.tags, s.description
             FROM jobs j

@@ -1,0 +1,125 @@
+"""One running attempt: from the claim to the ending that is written."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from queuectl.domain.states import Outcome
+from queuectl.execution.identity import stat_of
+from queuectl.execution.mark import Mark
+from queuectl.execution.output import Output
+from queuectl.execution.spawn import how_it_ended
+from queuectl.execution.tree import Termination
+from queuectl.storage.claims import Claim, Ending, Process, Usage
+from queuectl.worker.settling import settle
+
+TRIM_EVERY = 0.25
+"""Seconds between two looks at how long an output has become."""
+RECORD_AFTER = 0.05
+"""Seconds until a process is written down; most short jobs have ended by then, and save a transaction."""
+
+
+class Exit(NamedTuple):
+    """What wait4 said of the main process."""
+
+    status: int
+    usage: Usage
+
+
+class Attempt:
+    """A claim with its processes and its output."""
+
+    def __init__(self, claim: Claim, slot: int, mark: Mark, output: Output, pid: int, wall: int, now: float) -> None:
+        """`wall` is milliseconds since the epoch, `now` monotonic seconds: both of the spawn."""
+        self.claim = claim
+        self.slot = slot
+        self.mark = mark
+        self.output = output
+        self.process = Process(pid, None, wall)
+        self.recorded = False
+        self.exit: Exit | None = None
+        self.termination: Termination | None = None
+        self._reason: Outcome | None = None
+        self._started = now
+        self._deadline = now + claim.spec.timeout_ms / 1000 if claim.spec.timeout_ms else None
+        self._trim_at = now + TRIM_EVERY
+        self._step_at = now
+
+    def identify(self) -> Process:
+        """The process with its start time, read now; None in it where it has ended already."""
+        stat = stat_of(self.process.pid)
+        self.process = self.process._replace(starttime=None if stat is None else stat.starttime)
+        self.recorded = True
+        return self.process
+
+    def end(self, reason: Outcome | None, now: float, grace: float | None = None) -> None:
+        """Begin to end its processes, for `reason`; the first reason counts, but that a cancel comes before all.
+
+        `grace` in seconds replaces the job's own; on a second call it can only shorten the first one's.
+        """
+        if self._reason is None or reason is Outcome.CANCELLED:
+            self._reason = reason
+        if self.termination is None:
+            wanted = self.claim.spec.kill_grace_ms / 1000 if grace is None else grace
+            self.termination = Termination(self.mark, now, wanted)
+            self._step_at = now
+        elif grace is not None:
+            self.termination.hasten(now + grace)
+            self._step_at = now
+
+    def advance(self, now: float) -> bool:
+        """Do what is due: the timeout, the next step of the end, the trimming. True = all its processes are gone."""
+        if self.exit is None and self._deadline is not None and now >= self._deadline and self.termination is None:
+            self.end(Outcome.TIMEOUT, now)
+        if now >= self._trim_at:
+            self.output.trim(self.claim.spec.output_limit)
+            self._trim_at = now + TRIM_EVERY
+        if self.termination is not None and now >= self._step_at:
+            pause = self.termination.step(now)
+            if pause is None and self.exit is not None:
+                return True
+            self._step_at = now + (pause or 0.005)
+        return False
+
+    def next_at(self) -> float:
+        """When `advance` has something to do, monotonic."""
+        due = [self._trim_at]
+        if self.termination is not None:
+            due.append(self._step_at)
+        elif self._deadline is not None:
+            due.append(self._deadline)
+        if not self.recorded:
+            due.append(self._started + RECORD_AFTER)
+        return min(due)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended by itself, and not well."""
+        return self._reason is None and self.exit is not None and self.exit.status != 0
+
+    def to_record(self, now: float) -> bool:
+        """Whether it has run for long enough to be written down, and isn't."""
+        return not self.recorded and self.exit is None and now >= self._started + RECORD_AFTER
+
+    def ending(self, wall: int, *, forgiven: bool = False) -> Ending:
+        """What to write; closes the output. `forgiven` gives a failure back: the host was to blame."""
+        written = self.output.close(self.claim.spec.output_limit)
+        assert self.exit is not None
+        code, signum, error = how_it_ended(self.exit.status)
+        outcome = self._reason or (Outcome.COMPLETED if code == 0 else Outcome.FAILED)
+        if outcome is Outcome.FAILED and forgiven:
+            outcome, error = Outcome.RELEASED, "given back: no room on the disk"
+        elif outcome is Outcome.TIMEOUT:
+            error = f"timed out after {self.claim.spec.timeout_ms / 1000:g} s"
+        elif outcome is Outcome.RELEASED:
+            error = "given back: the worker stopped"
+        elif outcome is Outcome.CANCELLED:
+            error = "cancelled"
+        return settle(self.claim, outcome, wall, code)._replace(
+            signal=signum,
+            error=error,
+            process=self.process,
+            usage=self.exit.usage,
+            output_size=written.size,
+            tail=written.tail,
+        )

@@ -1,0 +1,181 @@
+"""`queuectl worker run`: what stands around the loop, from the lock of the name to the last word in the log."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import signal
+import time
+import uuid
+
+from queuectl.config.installation import Installation, database_file
+from queuectl.domain.clock import now_ms
+from queuectl.domain.settings import Pool, Settings
+from queuectl.errors import DatabaseError, DatabaseUnavailable, DiskFull, UsageError
+from queuectl.execution import libc
+from queuectl.execution.environment import inherited
+from queuectl.execution.identity import boot_id, host_id
+from queuectl.pools.presence import Presence, Record, Taken, first_free
+from queuectl.storage import workers
+from queuectl.storage.database import Database
+from queuectl.worker.leader import Leader
+from queuectl.worker.log import event, set_up
+from queuectl.worker.loop import EXIT_GONE, EXIT_OK, Identity, Worker
+from queuectl.worker.recovery import Recovery
+from queuectl.worker.signals import Signals
+from queuectl.worker.slots import Slots
+
+_PATIENCE = 0.1
+"""Seconds that the loop waits for the write lock before it goes on with other things."""
+_TRY_AGAIN = 0.1
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+
+class _ToldToStop(Exception):
+    """A signal came while the worker was still waiting to begin."""
+
+
+def run(place: Installation, settings: Settings, pool_name: str, instance: int | None, *, drain: bool = False) -> int:
+    """Be a worker of the pool until told to stop, or, to `drain`, until its queues are empty; returns the exit code.
+
+    `instance` None takes the first number that is free.
+
+    Raises:
+        UsageError: there is no such pool.
+        DatabaseError: the database is one that waiting won't mend.
+    """
+    pool = settings.pools.get(pool_name)
+    if pool is None:
+        known = ", ".join(sorted(settings.pools))
+        raise UsageError(f"no pool {pool_name!r}; the configuration has: {known}", hint="`queuectl config show`")
+    set_up(settings.log_level)
+    parent = os.getppid()
+    signals = Signals()
+    if _is_orphan(parent):
+        return EXIT_OK
+    if not os.path.isdir(place.home):
+        return _leave_gone(place, parent)
+    libc.become_subreaper()
+    try:
+        presence = _take_name(place, signals, pool_name, instance)
+        try:
+            return _serve(place, settings, pool, presence, signals, parent, drain)
+        finally:
+            presence.close()
+    except _ToldToStop:
+        return EXIT_OK
+
+
+def _serve(
+    place: Installation,
+    settings: Settings,
+    pool: Pool,
+    presence: Presence,
+    signals: Signals,
+    parent: int,
+    drain: bool,
+) -> int:
+    own_uuid, started_at = uuid.uuid4().hex, now_ms()
+    presence.publish(Record(own_uuid, os.getpid(), "starting", 0, 0, started_at, 0))
+    database = _open(database_file(place, settings), settings, signals)
+    start = workers.WorkerStart(0, own_uuid, presence.name, host_id(), boot_id(), os.getpid())
+    row = _registered(database, start, signals)
+    recovery = Recovery(database, place.locks, place.output, own_uuid)
+    worker = Worker(
+        Identity(row, own_uuid, presence.name, parent, started_at),
+        settings,
+        pool.queues,
+        database,
+        presence,
+        signals,
+        Slots(pool.concurrency, own_uuid, pool.name, place.output, _environment(place, pool)),
+        recovery,
+        Leader(database, settings, place.locks, place.output, recovery),
+        drain=drain,
+    )
+    # What the former holder of this name left isn't the leader's alone to find: this worker knows that it is dead.
+    recovery.look(time.monotonic())
+    code = worker.run()
+    database.close()
+    return _leave_gone(place, parent) if code == EXIT_GONE else code
+
+
+def _environment(place: Installation, pool: Pool) -> dict[str, str]:
+    environment = {**inherited(os.environ), **pool.env, "QUEUECTL_HOME": place.home}
+    if place.explicit_config:
+        environment["QUEUECTL_CONFIG"] = place.config_file
+    return environment
+
+
+def _take_name(place: Installation, signals: Signals, pool: str, instance: int | None) -> Presence:
+    """The lock of the worker's name; waits while another process has it."""
+    if instance is None:
+        return first_free(place.locks, pool)
+    said = False
+    while True:
+        try:
+            return Presence.acquire(place.locks, pool, instance)
+        except Taken as error:
+            if not said:
+                event("worker.waiting", worker=f"{pool}-{instance}", reason=str(error))
+                said = True
+        _pause(signals)
+
+
+def _open(path: str, settings: Settings, signals: Signals) -> Database:
+    """The database, waited for where waiting may help."""
+    said = False
+    while True:
+        try:
+            # The leader alone checkpoints: a loop must not be the one that happens to cross the limit.
+            return Database(path, synchronous=settings.synchronous, patience=_PATIENCE, checkpoints=False)
+        except (DatabaseUnavailable, DiskFull) as error:
+            if not said:
+                event("worker.waiting", logging.WARNING, reason=str(error))
+                said = True
+        _pause(signals)
+
+
+def _registered(database: Database, start: workers.WorkerStart, signals: Signals) -> int:
+    while True:
+        try:
+            return workers.register(database, start, now_ms())
+        except DatabaseError as error:
+            event("worker.waiting", logging.WARNING, reason=str(error))
+        _pause(signals)
+
+
+def _pause(signals: Signals) -> None:
+    """A moment before the next try. Raises _ToldToStop where a signal says so meanwhile."""
+    select.select([signals], [], [], _TRY_AGAIN)
+    if any(number in _ENDING for number in signals.take()):
+        raise _ToldToStop
+
+
+def _is_orphan(parent: int) -> bool:
+    """Have the kernel tell of supervisord's death, and see whether it died before that.
+
+    After a kill -9 of supervisord its successor starts a second worker of each name; the first must not stay.
+    """
+    if "SUPERVISOR_ENABLED" not in os.environ:
+        return False
+    libc.signal_at_death_of_parent(signal.SIGTERM)
+    if os.getppid() != parent:
+        return True
+    try:
+        with open(f"/proc/{parent}/cmdline", "rb") as file:
+            return b"supervisord" not in file.read()
+    except OSError:
+        return True
+
+
+def _leave_gone(place: Installation, parent: int) -> int:
+    """The home was removed: nobody will miss its private supervisord, which can't be reached any more either."""
+    try:
+        with open(f"/proc/{parent}/cmdline", "rb") as file:
+            if os.path.join(place.supervisor, "").encode() in file.read() and not os.path.exists(place.supervisor):
+                os.kill(parent, signal.SIGTERM)
+    except OSError:
+        pass
+    return EXIT_GONE
