@@ -1,6 +1,8 @@
-"""What an attempt prints: straight into a file of its own, bounded by leaving the middle out.
+"""What an attempt prints: straight into a file, bounded by leaving the middle out.
 
-The worker copies nothing, so the output survives it, and a job's speed is the file's.
+The worker copies nothing, so the output survives it, and a job's speed is the file's. An attempt begins in its
+slot's spool, a file that is used again and again: to make a directory and a file costs as much as to start a shell.
+What is still short at its end is kept in the database alone; what is longer, or takes longer, is moved to its place.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from typing import NamedTuple
 
 from queuectl.domain.job import MAX_TAIL
 from queuectl.execution.libc import punch_hole
-from queuectl.execution.place import output_path
+from queuectl.execution.place import output_path, spool_directory, spool_path
 
 _BLOCK = 4096
 _COPIED_AT_ONCE = 2**20
@@ -27,21 +29,35 @@ class Written(NamedTuple):
 
 
 class Output:
-    """The open file of a running attempt."""
+    """The open file of a slot, and of the attempt that runs in it."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, spool: str, place: str | None = None) -> None:
+        """`place` is where the file has been moved to already."""
         self.fd = fd
+        self._spool = spool
+        self._place = place
         self._kept_from = 0
 
     @classmethod
-    def create(cls, outputs: str, job_id: str, number: int) -> Output:
-        """Make the file, or empty it. Raises OSError."""
-        path = output_path(outputs, job_id, number)
+    def create(cls, outputs: str, worker_uuid: str, slot: int) -> Output:
+        """An empty spool for the slot. Raises OSError."""
+        path = spool_path(outputs, worker_uuid, slot)
         try:
-            return cls(os.open(path, _FLAGS | os.O_CREAT | os.O_TRUNC, 0o600))
+            fd = os.open(path, _FLAGS | os.O_CREAT | os.O_TRUNC, 0o600)
         except FileNotFoundError:
-            os.mkdir(os.path.dirname(path), 0o700)
-            return cls(os.open(path, _FLAGS | os.O_CREAT | os.O_TRUNC, 0o600))
+            os.makedirs(spool_directory(outputs, worker_uuid), 0o700, exist_ok=True)
+            fd = os.open(path, _FLAGS | os.O_CREAT | os.O_TRUNC, 0o600)
+        return cls(fd, path)
+
+    def move_to(self, place: str) -> None:
+        """Give the file its place, where people look for it; the command goes on writing. Raises OSError."""
+        if self._place is None:
+            try:
+                os.rename(self._spool, place)
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(place), 0o700, exist_ok=True)
+                os.rename(self._spool, place)
+            self._place = place
 
     def write(self, text: str) -> None:
         """Say something in the command's place."""
@@ -61,21 +77,32 @@ class Output:
             try:
                 punch_hole(self.fd, start, tail - start)
             except OSError:
-                return  # a file system without holes: `close` cuts it once the command has ended
+                return  # a file system without holes: `finish` cuts it once the command has ended
             self._kept_from = tail
 
-    def close(self, limit: int) -> Written:
-        """Cut the file to about `limit` bytes and close it; nothing may write to it any more."""
-        try:
-            size = os.fstat(self.fd).st_size
-            if size == 0:
-                return Written(0, b"")
-            tail = os.pread(self.fd, MAX_TAIL, max(0, size - MAX_TAIL))
-            if size - limit >= _BLOCK:  # the line that says so takes room too
-                self._cut(size, limit)
+    def finish(self, place: str, limit: int) -> Written:
+        """Take in what was written, now that nothing writes any more; a long one is moved to `place` and cut to
+        about `limit` bytes. Raises OSError."""
+        size = os.fstat(self.fd).st_size
+        if size == 0 and self._place is None:
+            return Written(0, b"")
+        tail = os.pread(self.fd, MAX_TAIL, max(0, size - MAX_TAIL))
+        if size <= MAX_TAIL and self._place is None:
+            os.ftruncate(self.fd, 0)
             return Written(size, tail)
-        finally:
-            os.close(self.fd)
+        self.move_to(place)
+        if size - limit >= _BLOCK:  # the line that says so takes room too
+            self._cut(size, limit)
+        return Written(size, tail)
+
+    @property
+    def reusable(self) -> bool:
+        """Whether the next attempt of the slot can write to it."""
+        return self._place is None
+
+    def close(self) -> None:
+        """Close it; what is in it stays."""
+        os.close(self.fd)
 
     def _cut(self, size: int, limit: int) -> None:
         """Move the tail up to the head, with a line between that says how much is missing: a file for `less`, not
@@ -94,10 +121,19 @@ class Output:
             os.close(fd)
 
 
-def salvage(outputs: str, job_id: str, number: int, limit: int) -> Written:
-    """What an attempt whose worker is gone had written; its file is cut as `Output.close` would have."""
-    try:
-        fd = os.open(output_path(outputs, job_id, number), _FLAGS)
-    except OSError:
-        return Written(0, b"")
-    return Output(fd).close(limit)
+def salvage(outputs: str, job_id: str, number: int, worker_uuid: str, slot: int, limit: int) -> Written:
+    """What an attempt whose worker is gone had written; treated as `Output.finish` would have."""
+    place = output_path(outputs, job_id, number)
+    spool = spool_path(outputs, worker_uuid, slot)
+    for path, moved in ((place, place), (spool, None)):
+        try:
+            output = Output(os.open(path, _FLAGS), spool, moved)
+        except OSError:
+            continue
+        try:
+            return output.finish(place, limit)
+        except OSError:
+            break
+        finally:
+            output.close()
+    return Written(0, b"")

@@ -1,8 +1,9 @@
-"""Where the outputs of attempts lie: `output/ID/N` in the home."""
+"""Where the outputs of attempts lie: `output/ID/N` in the home, and, while they are short, a worker's spool."""
 
 from __future__ import annotations
 
 import os
+import shutil
 
 
 def output_directory(outputs: str, job_id: str) -> str:
@@ -11,12 +12,30 @@ def output_directory(outputs: str, job_id: str) -> str:
 
 
 def output_path(outputs: str, job_id: str, number: int) -> str:
-    """The file that attempt `number` of the job writes."""
+    """The file of attempt `number` of the job. A short output has none: the database has all of it."""
     return os.path.join(outputs, job_id, str(number))
+
+
+def spool_directory(outputs: str, worker_uuid: str) -> str:
+    """Where a worker's slots write; no job's id can hold a plus."""
+    return os.path.join(outputs, f"+{worker_uuid}")
+
+
+def spool_path(outputs: str, worker_uuid: str, slot: int) -> str:
+    """The file that whatever runs in the slot writes at first."""
+    return os.path.join(spool_directory(outputs, worker_uuid), str(slot))
+
+
+def spooling_workers(outputs: str) -> list[str]:
+    """The uuids of the workers that have, or left, a spool."""
+    return [name[1:] for name in os.listdir(outputs) if name.startswith("+")]
 
 
 def forget_outputs(outputs: str, job_id: str) -> None:
     """Remove all outputs of the job; there may be none."""
-    import shutil  # 2 ms, for the rare command that removes
-
     shutil.rmtree(output_directory(outputs, job_id), ignore_errors=True)
+
+
+def forget_spool(outputs: str, worker_uuid: str) -> None:
+    """Remove a spool that nobody writes any more."""
+    shutil.rmtree(spool_directory(outputs, worker_uuid), ignore_errors=True)

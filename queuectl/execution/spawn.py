@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 
 from queuectl.domain.job import Spec
 from queuectl.execution.mark import Mark, branded
@@ -31,7 +32,7 @@ class NoRoom(Exception):
     """The host has no process, memory or descriptor left: nothing that the job did."""
 
 
-def spawn(spec: Spec, mark: Mark, environment: Mapping[str, str], output: int) -> int:
+def spawn(spec: Spec, mark: Mark, environment: Mapping[bytes, bytes], output: int) -> int:
     """Start the command in a session of its own, with stdout and stderr to the descriptor `output`; returns the pid.
 
     On the vfork path of subprocess: `preexec_fn` or `user=` would make it a fork, which takes 12 ms of a worker with
@@ -52,6 +53,7 @@ def spawn(spec: Spec, mark: Mark, environment: Mapping[str, str], output: int) -
                 cwd=spec.cwd,
                 env=environment,
                 start_new_session=True,
+                umask=0o022,
             )
     except (OSError, ValueError) as error:
         raise _reason(error, spec, argv[0]) from None
@@ -89,12 +91,21 @@ def _reason(error: OSError | ValueError, spec: Spec, program: str) -> CannotRun 
 
 def _raise_oom_score(pid: int) -> None:
     try:
-        with open("/proc/self/oom_score_adj", "rb", buffering=0) as file:
-            own = int(file.read())
-        with open(f"/proc/{pid}/oom_score_adj", "wb", buffering=0) as file:
-            file.write(b"%d" % min(1000, own + _OOM_RAISED))
-    except (OSError, ValueError):
-        pass  # it has ended already, or this kernel has none: then the worker takes its chance
+        fd = os.open(f"/proc/{pid}/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
+    except OSError:
+        return  # it has ended already, or this kernel has none: then the worker takes its chance
+    try:
+        os.write(fd, b"%d" % min(1000, _own_oom_score() + _OOM_RAISED))
+    except OSError:
+        pass
+    finally:
+        os.close(fd)
+
+
+@cache
+def _own_oom_score() -> int:
+    with open("/proc/self/oom_score_adj") as file:
+        return int(file.read())
 
 
 def how_it_ended(status: int) -> tuple[int | None, int | None, str | None]:

@@ -27,8 +27,11 @@ def pids() -> list[int]:
 
 def children() -> list[int]:
     """This process's own children, those that it adopted too; zombies among them."""
-    with open(f"/proc/self/task/{os.getpid()}/children", "rb", buffering=0) as file:
-        return [int(pid) for pid in file.read(2**20).split()]
+    fd = os.open(f"/proc/self/task/{os.getpid()}/children", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return [int(pid) for pid in os.read(fd, 2**20).split()]
+    finally:
+        os.close(fd)
 
 
 def members(mark: Mark) -> dict[int, int]:

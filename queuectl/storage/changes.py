@@ -67,7 +67,7 @@ def retry(database: Database, rows: Iterable[int], now: int, *, keep_attempts: b
         return sum(database.change(statement, (0, now, now, row)) for row in rows)
 
 
-def remove(database: Database, rows: Iterable[int]) -> int:
-    """Delete the jobs and all that is known of them, but for those that run. Returns how many."""
+def remove(database: Database, rows: Iterable[int]) -> list[int]:
+    """Delete the jobs and all that is known of them, but for those that run. Returns the rows that are gone."""
     with database.write():
-        return sum(database.change(_REMOVE, (row,)) for row in rows)
+        return [row for row in rows if database.change(_REMOVE, (row,))]

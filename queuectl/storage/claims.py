@@ -30,6 +30,8 @@ class Claim(NamedTuple):
     attempts: int
     """Executions so far, this one included, less those given back."""
     max_retries: int
+    slot: int
+    """Of the worker that runs it."""
     spec: Spec
 
 
@@ -97,7 +99,7 @@ SELECT job_id, command, argv, cwd, env, stdin, timeout_ms, kill_grace_ms, backof
     backoff_jitter, no_retry_exit_codes, output_limit, tags, description
 FROM job_specs WHERE job_id IN ({ids})
 """
-_ATTEMPT = "INSERT INTO attempts (job_id, number, worker_id, started_at) VALUES (?, ?, ?, ?)"
+_ATTEMPT = "INSERT INTO attempts (job_id, number, worker_id, slot, started_at) VALUES (?, ?, ?, ?, ?)"
 _STARTED = """
 UPDATE attempts SET pid = ?, proc_starttime = ?, started_at = ?
 WHERE job_id = ? AND number = ? AND outcome IS NULL
@@ -143,8 +145,10 @@ def next_due(database: Database) -> int | None:
     return database.rows(_NEXT_DUE)[0][0]  # type: ignore[no-any-return]
 
 
-def claim(database: Database, worker: int, queues: tuple[str, ...] | None, wanted: int, now: int) -> list[Claim]:
-    """Take up to `wanted` ready jobs, the best first, and open their attempts; inside a write transaction.
+def claim(
+    database: Database, worker: int, queues: tuple[str, ...] | None, slots: Sequence[int], now: int
+) -> list[Claim]:
+    """Take a ready job for each of the slots, the best first, and open their attempts; inside a write transaction.
 
     What is due is promoted first. A queue at a time: the ready index gives each one's best without sorting.
     """
@@ -153,6 +157,7 @@ def claim(database: Database, worker: int, queues: tuple[str, ...] | None, wante
     if not found:
         return []
     ready = " UNION ALL ".join([_READY] * len(found)) + " ORDER BY priority DESC, run_at, id LIMIT ?"
+    wanted = len(slots)
     parameters = [value for queue in found for value in (queue, wanted)]
     order = [row[0] for row in database.rows(ready, [*parameters, wanted])]
     if not order:
@@ -160,9 +165,10 @@ def claim(database: Database, worker: int, queues: tuple[str, ...] | None, wante
     ids = ", ".join("?" * len(order))
     claimed = {row[0]: row for row in database.rows(_CLAIM.format(ids=ids), [worker, now, *order])}
     specs = {row[0]: spec_of(row[1:]) for row in database.rows(_SPECS.format(ids=ids), order)}
-    database.change_many(_ATTEMPT, [(job, claimed[job][3], worker, now) for job in order])
     # RETURNING comes in no order: the one that was asked for is `order`.
-    return [Claim._make((*claimed[job], specs[job])) for job in order]
+    placed = list(zip(order, slots, strict=False))
+    database.change_many(_ATTEMPT, [(job, claimed[job][3], worker, slot, now) for job, slot in placed])
+    return [Claim._make((*claimed[job], slot, specs[job])) for job, slot in placed]
 
 
 def finish(database: Database, worker: int, endings: Sequence[Ending]) -> list[Ending]:

@@ -60,6 +60,7 @@ class AttemptRow(peewee.Model):
     job_id = peewee.IntegerField()
     number = peewee.IntegerField()
     worker_id = peewee.IntegerField()
+    slot = peewee.IntegerField()
     pid = peewee.IntegerField(null=True)
     proc_starttime = peewee.BigIntegerField(null=True)
     """Ticks since boot, of the kernel: with the pid, it names the process for good."""

@@ -169,10 +169,9 @@ def count(database: Database, which: Filter) -> int:
     return int(database.select(JobRow.select(_count_all()).where(_conditions(which)))[0][0])
 
 
-def ids(database: Database, which: Filter) -> list[str]:
-    """The ids of the jobs that the filter finds, the oldest first."""
-    query = JobRow.select(JobRow.public_id).where(_conditions(which)).order_by(JobRow.id)
-    return [row[0] for row in database.select(query)]
+def found(database: Database, which: Filter) -> list[tuple[int, str]]:
+    """The rows and ids of the jobs that the filter finds, the oldest first."""
+    return database.select(JobRow.select(JobRow.id, JobRow.public_id).where(_conditions(which)).order_by(JobRow.id))
 
 
 def counts(database: Database) -> dict[str, dict[State, int]]:

@@ -61,15 +61,16 @@ def with_open_attempts(database: Database) -> list[WorkerStart]:
 def open_attempts(database: Database, row: int) -> list[OpenAttempt]:
     """What that start has not ended."""
     return [
-        OpenAttempt(Claim._make((*found[:6], spec_of(found[8:]))), *found[6:8])
+        OpenAttempt(Claim._make((*found[:7], spec_of(found[9:]))), *found[7:9])
         for found in database.rows(
             """
-            SELECT j.id, j.public_id, j.queue, j.claim_seq, j.attempts, j.max_retries, a.pid, a.proc_starttime,
+            SELECT j.id, j.public_id, j.queue, j.claim_seq, j.attempts, j.max_retries,
+                a.slot, a.pid, a.proc_starttime,
                 s.command, s.argv, s.cwd, s.env, s.stdin, s.timeout_ms, s.kill_grace_ms, s.backoff_base,
                 s.backoff_max_ms, s.backoff_jitter, s.no_retry_exit_codes, s.output_limit, s.tags, s.description
             FROM jobs j
             JOIN job_specs s ON s.job_id = j.id
-            LEFT JOIN attempts a ON a.job_id = j.id AND a.number = j.claim_seq
+            JOIN attempts a ON a.job_id = j.id AND a.number = j.claim_seq
             WHERE j.state = 'processing' AND j.worker_id = ?
             """,
             (row,),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from queuectl.domain.states import Outcome
 from queuectl.execution.identity import stat_of
 from queuectl.execution.mark import Mark
-from queuectl.execution.output import Output
-from queuectl.execution.spawn import how_it_ended
+from queuectl.execution.output import Output, Written
+from queuectl.execution.spawn import how_it_ended, spawn
 from queuectl.execution.tree import Termination
 from queuectl.storage.claims import Claim, Ending, Process, Usage
 from queuectl.worker.settling import settle
@@ -29,27 +30,37 @@ class Exit(NamedTuple):
 class Attempt:
     """A claim with its processes and its output."""
 
-    def __init__(self, claim: Claim, slot: int, mark: Mark, output: Output, pid: int, wall: int, now: float) -> None:
-        """`wall` is milliseconds since the epoch, `now` monotonic seconds: both of the spawn."""
+    def __init__(self, claim: Claim, mark: Mark, output: Output, place: str, wall: int, now: float) -> None:
+        """`place` is the path for an output that isn't short; `wall` is milliseconds since the epoch, `now` monotonic
+        seconds: both of the start."""
         self.claim = claim
-        self.slot = slot
         self.mark = mark
         self.output = output
-        self.process = Process(pid, None, wall)
+        self.process = Process(0, None, wall)
         self.recorded = False
         self.exit: Exit | None = None
         self.termination: Termination | None = None
+        self._place = place
         self._reason: Outcome | None = None
         self._started = now
         self._deadline = now + claim.spec.timeout_ms / 1000 if claim.spec.timeout_ms else None
         self._trim_at = now + TRIM_EVERY
         self._step_at = now
 
+    def run(self, environment: Mapping[bytes, bytes]) -> None:
+        """Start the command. Raises CannotRun, NoRoom."""
+        pid = spawn(self.claim.spec, self.mark, environment, self.output.fd)
+        self.process = self.process._replace(pid=pid)
+
     def identify(self) -> Process:
-        """The process with its start time, read now; None in it where it has ended already."""
+        """The process with its start time, to be written down; from now on its output is where people look."""
         stat = stat_of(self.process.pid)
         self.process = self.process._replace(starttime=None if stat is None else stat.starttime)
         self.recorded = True
+        try:
+            self.output.move_to(self._place)
+        except OSError:
+            pass  # a full disk, say: it stays in the spool, and is tried again at the end
         return self.process
 
     def end(self, reason: Outcome | None, now: float, grace: float | None = None) -> None:
@@ -102,8 +113,8 @@ class Attempt:
         return not self.recorded and self.exit is None and now >= self._started + RECORD_AFTER
 
     def ending(self, wall: int, *, forgiven: bool = False) -> Ending:
-        """What to write; closes the output. `forgiven` gives a failure back: the host was to blame."""
-        written = self.output.close(self.claim.spec.output_limit)
+        """What to write. `forgiven` gives a failure back: the host was to blame."""
+        written = self.take_output()
         assert self.exit is not None
         code, signum, error = how_it_ended(self.exit.status)
         outcome = self._reason or (Outcome.COMPLETED if code == 0 else Outcome.FAILED)
@@ -123,3 +134,10 @@ class Attempt:
             output_size=written.size,
             tail=written.tail,
         )
+
+    def take_output(self) -> Written:
+        """What the command wrote, cut to its limit; nothing writes any more."""
+        try:
+            return self.output.finish(self._place, self.claim.spec.output_limit)
+        except OSError as error:
+            return Written(0, f"queuectl: the output was lost: {error.strerror}\n".encode())

@@ -177,7 +177,7 @@ class Worker:
         )
         for attempt in self._slots.running.values():
             claim = attempt.claim
-            event("worker.state", slot=attempt.slot, id=claim.id, attempt=claim.number, pid=attempt.process.pid)
+            event("worker.state", slot=claim.slot, id=claim.id, attempt=claim.number, pid=attempt.process.pid)
 
     def _is_finished(self) -> bool:
         if self._slots.running or self._endings:
@@ -242,7 +242,8 @@ class Worker:
         with self._database.write():
             refused = claims.finish(self._database, self._identity.row, self._endings) if self._endings else []
             if wanted:
-                claimed = claims.claim(self._database, self._identity.row, self._queues, wanted, now_ms())
+                slots = self._slots.next_free(wanted)
+                claimed = claims.claim(self._database, self._identity.row, self._queues, slots, now_ms())
                 self._due_at = claims.next_due(self._database)
                 self._look = len(claimed) == wanted
         written, self._endings = self._endings, []
@@ -276,7 +277,7 @@ class Worker:
         for attempt in over:
             # A command that failed on a full disk isn't to blame: this attempt doesn't count.
             full = attempt.failed and not self._disk.look()
-            self._endings.append(attempt.ending(now_ms(), forgiven=full))
+            self._endings.append(self._slots.end(attempt, forgiven=full))
             self._look = True
 
     def _record(self, now: float) -> None:
@@ -329,6 +330,7 @@ class Worker:
     # --- the end -----------------------------------------------------------------------------------------------
 
     def _leave(self, code: int) -> int:
+        self._slots.close()
         try:
             workers.retire(self._database, self._identity.row, now_ms())
         except DatabaseError:

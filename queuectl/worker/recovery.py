@@ -14,6 +14,7 @@ from queuectl.domain.states import Outcome
 from queuectl.execution.identity import boot_id
 from queuectl.execution.mark import mark_of
 from queuectl.execution.output import salvage
+from queuectl.execution.place import forget_spool
 from queuectl.execution.tree import Termination
 from queuectl.pools.presence import sight
 from queuectl.storage import claims, workers
@@ -96,7 +97,8 @@ class Recovery:
         start, claim = case.start, case.attempt.claim
         rebooted = start.boot_id != self._boot
         outcome = Outcome.RELEASED if rebooted or self._give_back else Outcome.CRASHED
-        written = salvage(self._outputs, claim.id, claim.number, claim.spec.output_limit)
+        limit = claim.spec.output_limit
+        written = salvage(self._outputs, claim.id, claim.number, start.uuid, claim.slot, limit)
         if rebooted:
             error = "given back: the machine was started anew"
         elif self._give_back:
@@ -110,3 +112,4 @@ class Recovery:
             event("job.recovered", id=claim.id, attempt=claim.number, worker=start.name, state=ending.state)
         if not workers.open_attempts(self._database, start.row):
             workers.retire(self._database, start.row, now_ms())
+            forget_spool(self._outputs, start.uuid)

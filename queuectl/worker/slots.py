@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from queuectl.domain.clock import now_ms
 from queuectl.domain.states import Outcome
 from queuectl.execution import tree
-from queuectl.execution.mark import VARIABLE, mark_of
+from queuectl.execution.mark import VARIABLE, Mark, mark_of
 from queuectl.execution.output import Output
-from queuectl.execution.spawn import CannotRun, NoRoom, spawn
+from queuectl.execution.place import forget_spool, output_path
+from queuectl.execution.spawn import CannotRun, NoRoom
 from queuectl.storage.claims import Claim, Ending, Usage
 from queuectl.worker.attempt import Attempt, Exit
 from queuectl.worker.settling import settle
@@ -24,47 +25,63 @@ class Slots:
         self.running: dict[int, Attempt] = {}
         """By slot."""
         self._by_pid: dict[int, Attempt] = {}
+        self._spools: dict[int, Output] = {}
+        """The files of the free slots."""
         self._uuid = worker_uuid
         self._outputs = outputs
-        self._environment = {**environment, "QUEUECTL_POOL": pool}
+        # Encoded once: to encode forty variables for each job takes longer than to reap it.
+        given = {**environment, "QUEUECTL_POOL": pool}
+        self._environment = {os.fsencode(name): os.fsencode(value) for name, value in given.items()}
 
     @property
     def free(self) -> int:
         """How many places have no attempt."""
         return self.size - len(self.running)
 
+    def next_free(self, count: int) -> list[int]:
+        """The first `count` of the free slots."""
+        return [slot for slot in range(self.size) if slot not in self.running][:count]
+
     def start(self, claim: Claim, now: float) -> Ending | None:
-        """Run the claim in the first free slot. Returns its ending where it couldn't be started at all."""
-        slot = next(slot for slot in range(self.size) if slot not in self.running)
+        """Run the claim in its slot. Returns its ending where it couldn't be started at all."""
         mark = mark_of(self._uuid, claim.job, claim.number)
         wall = now_ms()
         try:
-            output = Output.create(self._outputs, claim.id, claim.number)
+            output = self._spools.pop(claim.slot, None) or Output.create(self._outputs, self._uuid, claim.slot)
         except OSError as error:
             return settle(claim, Outcome.RELEASED, wall)._replace(error=f"no file for the output: {error.strerror}")
+        attempt = Attempt(claim, mark, output, output_path(self._outputs, claim.id, claim.number), wall, now)
         try:
-            pid = spawn(claim.spec, mark, self._environment_of(claim, slot, mark.text), output.fd)
+            attempt.run(self._environment_of(claim, mark))
         except CannotRun as error:
             output.write(f"queuectl: {error}\n")
-            written = output.close(claim.spec.output_limit)
+            written = attempt.take_output()
+            self._keep(attempt)
             ending = settle(claim, Outcome.FAILED, wall, error.exit_code)
             return ending._replace(error=str(error), output_size=written.size, tail=written.tail)
         except NoRoom as error:
-            output.close(claim.spec.output_limit)
+            self._keep(attempt)
             return settle(claim, Outcome.RELEASED, wall)._replace(error=str(error))
-        self.running[slot] = self._by_pid[pid] = Attempt(claim, slot, mark, output, pid, wall, now)
+        self.running[claim.slot] = self._by_pid[attempt.process.pid] = attempt
         return None
 
-    def _environment_of(self, claim: Claim, slot: int, mark: str) -> dict[str, str]:
-        return {
-            **self._environment,
+    def _environment_of(self, claim: Claim, mark: Mark) -> dict[bytes, bytes]:
+        own = {
             **(claim.spec.env or {}),
             "QUEUECTL_JOB_ID": claim.id,
             "QUEUECTL_ATTEMPT": str(claim.number),
             "QUEUECTL_QUEUE": claim.queue,
-            "QUEUECTL_SLOT": str(slot),
-            VARIABLE: mark,
+            "QUEUECTL_SLOT": str(claim.slot),
+            VARIABLE: mark.text,
         }
+        return self._environment | {name.encode(): value.encode() for name, value in own.items()}
+
+    def _keep(self, attempt: Attempt) -> None:
+        """Keep the attempt's file for the slot's next one, unless it was moved to its place."""
+        if attempt.output.reusable:
+            self._spools[attempt.claim.slot] = attempt.output
+        else:
+            attempt.output.close()
 
     def reap(self, now: float) -> list[Attempt]:
         """Take in all children that have ended; returns the attempts that are over with them.
@@ -92,20 +109,28 @@ class Slots:
         # been handed to it by the kernel. No stranger among the children, nothing left: one read instead of a look
         # at every process there is.
         if all(pid in self._by_pid for pid in tree.children()) or not tree.members(attempt.mark):
-            self._free(attempt)
             return True
         attempt.end(None, now)
         return False
 
     def advance(self, now: float) -> list[Attempt]:
         """Give each attempt its turn; returns those that are over."""
-        over = [attempt for attempt in self.running.values() if attempt.advance(now)]
-        for attempt in over:
-            self._free(attempt)
-        return over
+        return [attempt for attempt in self.running.values() if attempt.advance(now)]
 
-    def _free(self, attempt: Attempt) -> None:
-        del self.running[attempt.slot]
+    def end(self, attempt: Attempt, *, forgiven: bool = False) -> Ending:
+        """Free the slot of an attempt that is over; returns what to write of it. `forgiven` gives a failure back:
+        the host was to blame."""
+        del self.running[attempt.claim.slot]
+        ending = attempt.ending(now_ms(), forgiven=forgiven)
+        self._keep(attempt)
+        return ending
+
+    def close(self) -> None:
+        """Remove the spool; nothing runs any more."""
+        for output in self._spools.values():
+            output.close()
+        self._spools.clear()
+        forget_spool(self._outputs, self._uuid)
 
     def unrecorded(self, now: float) -> Iterator[Attempt]:
         """Those that ran for long enough to be written down."""

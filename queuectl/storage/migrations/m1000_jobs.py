@@ -72,6 +72,7 @@ SQLITE = (
         job_id INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
         number INTEGER NOT NULL,
         worker_id INTEGER NOT NULL,
+        slot INTEGER NOT NULL,
         pid INTEGER,
         proc_starttime INTEGER,
         started_at INTEGER NOT NULL,
