@@ -9,6 +9,7 @@ EVENTS = {
     "worker.stopping": "it claims nothing more, and ends when its jobs have",
     "worker.hastened": "its jobs are being ended now, and given back",
     "worker.stopped": "it ends",
+    "worker.failed": "it can't go on; `reason` or `traceback` says why",
     "worker.hung": "another worker's beat stood still; it was killed",
     "worker.state": "what it does just now, as asked for by USR1",
     "leader.elected": "it does the maintenance from now on",

@@ -7,12 +7,21 @@ import os
 import select
 import signal
 import time
+import traceback
 import uuid
 
 from queuectl.config.installation import Installation, database_file
 from queuectl.domain.clock import now_ms
 from queuectl.domain.settings import Pool, Settings
-from queuectl.errors import DatabaseError, DatabaseUnavailable, DiskFull, UsageError
+from queuectl.errors import (
+    DatabaseDamaged,
+    DatabaseError,
+    DatabaseForeign,
+    DatabaseNewer,
+    DatabaseUnavailable,
+    DiskFull,
+    UsageError,
+)
 from queuectl.execution import libc
 from queuectl.execution.environment import inherited
 from queuectl.execution.identity import boot_id, host_id
@@ -29,6 +38,8 @@ from queuectl.worker.slots import Slots
 _PATIENCE = 0.1
 """Seconds that the loop waits for the write lock before it goes on with other things."""
 _TRY_AGAIN = 0.1
+_CRASH_PAUSE = 1.0
+"""Seconds before an end that nobody foresaw: the service manager starts the next one at once, again and again."""
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -65,6 +76,13 @@ def run(place: Installation, settings: Settings, pool_name: str, instance: int |
             presence.close()
     except _ToldToStop:
         return EXIT_OK
+    except (DatabaseDamaged, DatabaseForeign, DatabaseNewer) as error:
+        event("worker.failed", logging.ERROR, reason=str(error), hint=error.hint)
+        return EXIT_GONE
+    except Exception:
+        event("worker.failed", logging.CRITICAL, traceback=traceback.format_exc())
+        time.sleep(_CRASH_PAUSE)
+        raise
 
 
 def _serve(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pwd
+import resource
 import select
 import subprocess
 import sys
@@ -88,6 +89,9 @@ class Daemon:
     def _spawn(self) -> None:
         # -X utf8: it opens its configuration in the locale's encoding, which may be none for a path. In its own
         # directory: python -m looks for modules in the working directory first, where a person may have a queue.py.
+        # A job that starts workers doesn't take them along when it ends: the limit is its mark (execution/mark.py).
+        _, hard = resource.getrlimit(resource.RLIMIT_RTTIME)
+        resource.setrlimit(resource.RLIMIT_RTTIME, (hard, hard))
         argv = [sys.executable, "-X", "utf8", "-m", "supervisor.supervisord", "-c", config_path(self._site)]
         try:
             done = subprocess.run(
