@@ -14,9 +14,9 @@ from queuectl.domain.settings import Settings
 from queuectl.domain.states import State
 from queuectl.errors import DuplicateJob, InvalidJob, WrongState
 from queuectl.execution.place import forget_outputs, output_path
+from queuectl.queue.opening import open_database
 from queuectl.queue.waiting import wait_for
 from queuectl.storage import changes, enqueue, queries
-from queuectl.storage.database import Database
 
 
 class Queue:
@@ -45,12 +45,9 @@ class Queue:
         return queue
 
     def _open(self, place: places.Installation, settings: Settings) -> None:
-        path = places.database_file(place, settings)
-        if not os.path.exists(path):
-            places.create(place)
         self.installation = place
         self.settings = settings
-        self.database = Database(path, synchronous=settings.synchronous)
+        self.database = open_database(place, settings)
 
     def enqueue(self, command: str | Sequence[str], **keys: object) -> Job:
         """Queue one job: a text for the shell, or a list of a program and its arguments. It is on disk when this

@@ -1,0 +1,219 @@
+"""`queuectl cancel`, `hold`, `release` and `retry`: of jobs by id, or of all that a filter finds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+import click
+
+from queuectl.cli.command import command, ids_argument, json_option, options, yes_option
+from queuectl.cli.output.document import job_document, write_json_array
+from queuectl.cli.question import confirmed
+from queuectl.cli.selection import filter_options, read_states
+from queuectl.cli.session import Session
+from queuectl.domain.job import Job
+from queuectl.domain.states import State, sources
+from queuectl.errors import QueuectlError, UsageError, WrongState
+from queuectl.storage import queries
+
+_which = options(
+    ids_argument(required=False),
+    filter_options,
+    click.option("--dry-run", is_flag=True, help="Say how many jobs it would be, and do nothing."),
+    json_option,
+)
+
+
+@command("cancel")
+@_which
+@click.option("--reason", default="cancelled", metavar="TEXT", help="Why, for `show`.")
+@yes_option
+@click.pass_obj
+def cancel(
+    session: Session,
+    ids: tuple[str, ...],
+    states: tuple[str, ...],
+    queue: str | None,
+    tags: tuple[str, ...],
+    dry_run: bool,
+    as_json: bool,
+    reason: str,
+    yes: bool,
+) -> int:
+    """\b
+    Examples:
+      queuectl cancel b4k
+      queuectl cancel --queue video --state pending --yes
+
+    A job that waits never runs; of one that runs, its worker ends all processes, soon after this returns. With a filter
+    instead of ids it asks before.
+    """
+    allowed = sources("cancel") | {State.PROCESSING}
+    chosen, by_filter = choose(session, ids, read_states(states), queue, tags, allowed)
+    if dry_run:
+        return count_only(chosen)
+    if by_filter and chosen and not confirmed(f"Cancel {len(chosen)} jobs?", yes):
+        return 1
+    return _each(session, chosen, by_filter, as_json, "cancelled", lambda job_id: session.queue.cancel(job_id, reason))
+
+
+@command("hold")
+@_which
+@click.option("--reason", default="held", metavar="TEXT", help="Why, for `show`.")
+@click.pass_obj
+def hold(
+    session: Session,
+    ids: tuple[str, ...],
+    states: tuple[str, ...],
+    queue: str | None,
+    tags: tuple[str, ...],
+    dry_run: bool,
+    as_json: bool,
+    reason: str,
+) -> int:
+    """\b
+    Examples:
+      queuectl hold b4k
+      queuectl hold --tag expensive
+
+    Only a job that waits can be held; `queuectl release` lets it go.
+    """
+    chosen, by_filter = choose(session, ids, read_states(states), queue, tags, sources("hold"))
+    if dry_run:
+        return count_only(chosen)
+    return _each(session, chosen, by_filter, as_json, "held", lambda job_id: session.queue.hold(job_id, reason))
+
+
+@command("release")
+@_which
+@click.pass_obj
+def release(
+    session: Session,
+    ids: tuple[str, ...],
+    states: tuple[str, ...],
+    queue: str | None,
+    tags: tuple[str, ...],
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """\b
+    Examples:
+      queuectl release b4k
+      queuectl release --tag expensive
+    """
+    chosen, by_filter = choose(session, ids, read_states(states), queue, tags, {State.HELD})
+    if dry_run:
+        return count_only(chosen)
+    return _each(session, chosen, by_filter, as_json, "released", session.queue.release)
+
+
+@command("retry")
+@_which
+@click.option("--keep-attempts", is_flag=True, help="Run it exactly once more, instead of with all its retries.")
+@click.pass_obj
+def retry(
+    session: Session,
+    ids: tuple[str, ...],
+    states: tuple[str, ...],
+    queue: str | None,
+    tags: tuple[str, ...],
+    dry_run: bool,
+    as_json: bool,
+    keep_attempts: bool,
+) -> int:
+    """\b
+    Examples:
+      queuectl retry b4k
+      queuectl retry --state dead,cancelled --queue video
+
+    A job that has ended, however it ended, becomes pending again.
+    """
+    chosen, by_filter = choose(session, ids, read_states(states), queue, tags, sources("retry"))
+    if dry_run:
+        return count_only(chosen)
+    return _each(
+        session,
+        chosen,
+        by_filter,
+        as_json,
+        "pending again",
+        lambda job_id: session.queue.retry(job_id, keep_attempts=keep_attempts),
+    )
+
+
+def choose(
+    session: Session,
+    ids: Sequence[str],
+    states: Sequence[State],
+    queue: str | None,
+    tags: Sequence[str],
+    allowed: frozenset[State] | set[State],
+) -> tuple[list[str], bool]:
+    """The ids that are meant, and whether it was a filter that found them. A filter finds only jobs in an `allowed`
+    state; of those in others the command would only say that they can't be.
+
+    Raises:
+        UsageError: neither ids nor a filter, or both.
+    """
+    by_filter = bool(states or queue or tags)
+    if by_filter == bool(ids):
+        got = "both" if ids else "neither"
+        raise UsageError(f"expected ids, or a filter (--state, --queue, --tag), got {got}")
+    if ids:
+        return list(dict.fromkeys(ids)), False
+    wanted = tuple(state for state in State if state in allowed and (not states or state in states))
+    which = queries.Filter(wanted, queue, tuple(tags))
+    found = queries.found(session.queue.database, which) if wanted else []
+    return [job_id for _, job_id in found], True
+
+
+def count_only(chosen: Sequence[str]) -> int:
+    """The answer to --dry-run."""
+    print(f"It would be {len(chosen)} {'job' if len(chosen) == 1 else 'jobs'}.")
+    return 0
+
+
+def _each(
+    session: Session,
+    ids: Sequence[str],
+    by_filter: bool,
+    as_json: bool,
+    done: str,
+    act: Callable[[str], Job],
+) -> int:
+    """Do it to one after the other; one that can't be doesn't keep the others from it. The first one's exit code."""
+    changed: list[Job] = []
+    code = 0
+    for job_id in ids:
+        try:
+            job = act(job_id)
+        except WrongState as error:
+            # It changed between the filter and now: then it isn't one of those that were meant.
+            if not by_filter:
+                code = code or complain(error)
+        except QueuectlError as error:
+            code = code or complain(error)
+        else:
+            changed.append(job)
+            if not as_json and not by_filter:
+                session.note(f"{job.id}: {_said(job, done)}")
+    if as_json:
+        write_json_array(map(job_document, changed))
+    elif by_filter:
+        session.note(f"{len(changed)} {'job' if len(changed) == 1 else 'jobs'} {done}")
+    return code
+
+
+def _said(job: Job, done: str) -> str:
+    return "its worker ends it" if job.state is State.PROCESSING else done
+
+
+def complain(error: QueuectlError) -> int:
+    """Say what was wrong with one of several; its exit code."""
+    from queuectl.cli.output.visible import visible
+
+    print(f"queuectl: error: {visible(str(error))}", file=sys.stderr)
+    if error.hint:
+        print(f"hint: {visible(error.hint)}", file=sys.stderr)
+    return error.exit_code

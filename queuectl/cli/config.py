@@ -1,0 +1,171 @@
+"""`queuectl config`: the settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from queuectl.cli.command import group, json_option, yes_option
+from queuectl.cli.output.document import write_json
+from queuectl.cli.output.table import Cell, Column, print_table
+from queuectl.cli.question import confirmed
+from queuectl.cli.session import Session
+from queuectl.config import edit, keys
+from queuectl.config.layers import load
+from queuectl.config.limits import check_total
+from queuectl.errors import ConfigError
+
+
+@group("config")
+def config() -> None:
+    """\b
+    Examples:
+      queuectl config show --origin
+      queuectl config set max_retries 5
+      queuectl config set pools.video.workers 2
+
+    Later wins: built-in values, the YAML, what `config set` wrote beside it, QUEUECTL_<KEY> in the environment. A
+    change is for new jobs, and for workers after `worker reload`.
+    """
+
+
+@config.command("show")
+@click.option("--origin", is_flag=True, help="Show where each value comes from.")
+@json_option
+@click.pass_obj
+def show(session: Session, origin: bool, as_json: bool) -> None:
+    """\b
+    Examples:
+      queuectl config show
+      queuectl config show --origin
+      queuectl config show --json
+
+    In JSON durations are seconds, and sizes bytes.
+    """
+    values, origins = session.config.values, session.config.origins
+    if as_json:
+        write_json({name: {"value": value, "origin": origins[name]} for name, value in values.items()})
+        return
+    rows = [
+        [Cell(name, "bold"), Cell(keys.show(name, value)), Cell(origins[name], "dim")] for name, value in values.items()
+    ]
+    columns = [Column("KEY"), Column("VALUE", yields=True), Column("ORIGIN")]
+    wide = 3 if origin or session.verbose else 2
+    print_table(session, columns[:wide], [row[:wide] for row in rows])
+
+
+@config.command("get")
+@click.argument("key")
+@json_option
+@click.pass_obj
+def get(session: Session, key: str, as_json: bool) -> None:
+    """\b
+    Examples:
+      queuectl config get max_retries
+      queuectl config get pools.default --json
+    """
+    value = edit.get_value(session.config, key)
+    if as_json or isinstance(value, dict):
+        write_json(value)
+    else:
+        print(keys.show(key, value))
+
+
+@config.command("set")
+@click.argument("key")
+@click.argument("value")
+@click.pass_obj
+def set_value(session: Session, key: str, value: str) -> None:
+    """\b
+    Examples:
+      queuectl config set max_retries 5
+      queuectl config set worker_timeout 10m
+      queuectl config set pools.video.queues "[video, audio]"
+
+    It is written to a file of its own: the YAML, with its comments, stays as it is. A value that begins with - stands
+    behind --.
+    """
+    edit.set_value(session.place, key, value)
+    _say_if_hidden(session, key)
+
+
+@config.command("unset")
+@click.argument("key")
+@click.pass_obj
+def unset(session: Session, key: str) -> None:
+    """\b
+    Examples:
+      queuectl config unset max_retries
+
+    Takes back what `config set` said; what the YAML says counts again.
+    """
+    if not edit.unset_value(session.place, key):
+        session.note(f"{key} was not set by `config set`")
+
+
+@config.command("reset")
+@yes_option
+@click.pass_obj
+def reset(session: Session, yes: bool) -> int:
+    """\b
+    Examples:
+      queuectl config reset --yes
+
+    Takes back all that `config set`, `worker scale` and `worker start --count` said. The YAML stays as it is.
+    """
+    if not confirmed("Take back all that `config set` and `worker scale` said?", yes):
+        return 1
+    removed = edit.reset(session.place)
+    session.note(f"removed {', '.join(removed)}" if removed else "nothing was set")
+    return 0
+
+
+@config.command("check")
+@click.pass_obj
+def check(session: Session) -> None:
+    """\b
+    Examples:
+      queuectl config check && queuectl worker reload
+
+    Says all that is wrong, with file and line: exit 78. It reads, and changes nothing.
+    """
+    problem = check_total(session.config.settings)
+    if problem:
+        raise ConfigError([problem])
+    session.note(f"{session.place.home}: the configuration is fine")
+
+
+@config.command("path")
+@json_option
+@click.pass_obj
+def path(session: Session, as_json: bool) -> None:
+    """\b
+    Examples:
+      $EDITOR "$(queuectl config path)"
+
+    The YAML, whether it is there or not. With --json the home, and where `config set` writes, too.
+    """
+    place = session.place
+    if as_json:
+        exists = os.path.exists(place.config_file)
+        write_json({"home": place.home, "config": place.config_file, "exists": exists, "config_d": place.config_dir})
+    else:
+        print(place.config_file)
+
+
+def _say_if_hidden(session: Session, key: str) -> None:
+    """Say so where another layer wins over what was just set, and where the whole is no good."""
+    name, entry = keys.find(key.strip())
+    try:
+        found = load(session.place, os.environ)
+    except ConfigError as error:
+        print(f"set; but the configuration is not sound:\n{error}", file=sys.stderr)
+        return
+    origin = found.origins.get(name, "")
+    if isinstance(entry, keys.Key) and not origin.startswith("config.d/"):
+        session.note(f"set; but {origin} wins over it")
+    problem = check_total(found.settings)
+    if problem:
+        session.note(f"set; but {problem}")

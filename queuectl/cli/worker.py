@@ -1,0 +1,262 @@
+"""`queuectl worker`: the processes that run jobs."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from queuectl.cli.command import group, json_option
+from queuectl.cli.session import Session
+from queuectl.cli.wait import read_timeout
+from queuectl.config import edit
+from queuectl.config.layers import load
+from queuectl.config.limits import check_total
+from queuectl.domain.settings import Settings
+from queuectl.errors import UsageError
+
+if TYPE_CHECKING:
+    from queuectl.pools.control import Workers
+
+_POOL = click.option("--pool", metavar="POOL", help="Only that pool.")
+_NAMES = click.argument("names", nargs=-1, metavar="[WORKER]...")
+_COUNT = click.IntRange(0, 1000)
+
+
+@group("worker")
+def worker() -> None:
+    """\b
+    Examples:
+      queuectl worker start --count 4
+      queuectl worker status
+      queuectl worker stop
+
+    A worker is a process that runs jobs, kept alive by a service manager. Workers belong to pools, which the
+    configuration describes; without one there is the pool `default`, and it serves all queues.
+    """
+
+
+@worker.command("start")
+@click.option("--count", type=_COUNT, metavar="N", help="Have N workers, until `worker stop`.")
+@click.option("--pool", metavar="POOL", help="Only that pool; for --count, `default` unless given.")
+@click.option("--no-detach", is_flag=True, help="Run one worker here, in the foreground.")
+@json_option
+@click.pass_obj
+def start(session: Session, count: int | None, pool: str | None, no_detach: bool, as_json: bool) -> int:
+    """\b
+    Examples:
+      queuectl worker start
+      queuectl worker start --count 4
+      queuectl worker start --pool video
+      queuectl worker start --no-detach
+
+    Brings each pool to its number of workers, and returns when they are ready. What runs already is left alone.
+    """
+    if no_detach:
+        if count is not None:
+            raise UsageError("expected --count or --no-detach, which runs one worker, got both")
+        return _run(session, pool or "default", None, drain=False)
+    settings = session.config.settings if count is None else _scaled(session, pool or "default", count)
+    names = _control(session, settings).start(pool, count)
+    return _said(session, names, as_json, "no pool has workers: `pools.NAME.workers` is 0", "ready")
+
+
+@worker.command("scale")
+@click.argument("pool")
+@click.argument("count", type=_COUNT, metavar="N")
+@json_option
+@click.pass_obj
+def scale(session: Session, pool: str, count: int, as_json: bool) -> int:
+    """\b
+    Examples:
+      queuectl worker scale default 8
+      queuectl worker scale video 0
+
+    Starts or stops just the difference; workers that stop let their jobs end. It holds until `worker stop`.
+    """
+    names = _control(session, _scaled(session, pool, count)).scale(pool, count)
+    return _said(session, names, as_json, f"pool {pool} has no workers any more", "ready")
+
+
+@worker.command("stop")
+@_NAMES
+@click.option("--force", is_flag=True, help="Kill their jobs at once.")
+@click.option("--timeout", metavar="DURATION", help="How long jobs may take to end, instead of shutdown_timeout.")
+@_POOL
+@json_option
+@click.pass_obj
+def stop(
+    session: Session, names: tuple[str, ...], force: bool, timeout: str | None, pool: str | None, as_json: bool
+) -> int:
+    """\b
+    Examples:
+      queuectl worker stop
+      queuectl worker stop --timeout 10m
+      queuectl worker stop default-3
+      queuectl worker stop --force
+
+    Returns when they are gone. Jobs that did not end are given back: they run again, and it counts as no attempt.
+    """
+    stopped = _control(session).stop(pool, names, force, read_timeout(timeout))
+    if not names:
+        # What `--count` and `scale` wrote was for as long as these workers run.
+        edit.unset_value(session.place, "pools" if pool is None else f"pools.{pool}.workers", edit.SCALE_FILE)
+    return _said(session, stopped, as_json, "no worker was running", "stopped")
+
+
+@worker.command("restart")
+@_NAMES
+@_POOL
+@json_option
+@click.pass_obj
+def restart(session: Session, names: tuple[str, ...], pool: str | None, as_json: bool) -> int:
+    """\b
+    Examples:
+      queuectl worker restart
+      queuectl worker restart default-0
+
+    Stops and starts those that run, and returns when they are ready. `reload` does it without disturbing a job.
+    """
+    restarted = _control(session).restart(pool, names)
+    return _said(session, restarted, as_json, "no worker was running: queuectl worker start", "ready")
+
+
+@worker.command("reload")
+@_NAMES
+@_POOL
+@json_option
+@click.pass_obj
+def reload(session: Session, names: tuple[str, ...], pool: str | None, as_json: bool) -> int:
+    """\b
+    Examples:
+      queuectl config set worker_timeout 10m && queuectl worker reload
+
+    They take a new configuration, or a new version of queuectl, while their jobs go on.
+    """
+    reloaded = _control(session).reload(pool, names)
+    return _said(session, reloaded, as_json, "no worker was running", "told to reload")
+
+
+@worker.command("status")
+@json_option
+@click.pass_obj
+def status(session: Session, as_json: bool) -> None:
+    """\b
+    Examples:
+      queuectl worker status
+      queuectl worker status --json
+
+    All workers that run, or should.
+    """
+    from queuectl.cli.output.document import write_json_array
+    from queuectl.cli.output.workers import print_workers, worker_document
+
+    found = _control(session).status()
+    if as_json:
+        write_json_array(map(worker_document, found))
+        return
+    if found:
+        print_workers(session, found)
+    if not any(each.pid for each in found):
+        session.hint("no worker runs: queuectl worker start")
+
+
+@worker.command("logs")
+@click.argument("name", required=False)
+@click.option("-f", "--follow", is_flag=True, help="Go on with what they say, until Ctrl-C.")
+@click.option(
+    "--tail", "lines", type=click.IntRange(min=0), default=50, show_default=True, metavar="N", help="The last N."
+)
+@click.pass_obj
+def logs(session: Session, name: str | None, follow: bool, lines: int) -> None:
+    """\b
+    Examples:
+      queuectl worker logs
+      queuectl worker logs default-0 --follow
+
+    What workers say of themselves. What jobs wrote: `queuectl logs ID`.
+    """
+    from queuectl.cli.worker_logs import print_logs
+
+    print_logs(session, name, follow, lines)
+
+
+@worker.command("run")
+@click.option("--pool", default="default", show_default=True, metavar="POOL", help="The pool it belongs to.")
+@click.option("--instance", type=click.IntRange(min=0), metavar="N", help="Its number; else the first free one.")
+@click.option("--drain", is_flag=True, help="End when nothing is left to do in its queues.")
+@click.pass_obj
+def run(session: Session, pool: str, instance: int | None, drain: bool) -> int:
+    """\b
+    Examples:
+      queuectl worker run
+      queuectl worker run --drain
+
+    The service process itself, in the foreground. Service managers call it; --drain is for scripts and for cron.
+    """
+    return _run(session, pool, instance, drain)
+
+
+@worker.command("check")
+@click.pass_obj
+def check(session: Session) -> int:
+    """\b
+    Examples:
+      queuectl worker check
+
+    Whether a worker could start: its program loads, the configuration is sound, and the database can be opened.
+    A reload asks this before it changes anything.
+    """
+    import queuectl.worker.service
+
+    problem = check_total(session.config.settings)
+    if problem:
+        raise UsageError(str(problem))
+    session.database.close()
+    session.note(f"{queuectl.worker.service.__name__} and {session.place.home} are fine")
+    return 0
+
+
+def _run(session: Session, pool: str, instance: int | None, drain: bool) -> int:
+    from queuectl.config.installation import create
+    from queuectl.worker.service import run as serve
+
+    create(session.place)
+    return serve(session.place, session.config.settings, pool, instance, drain=drain)
+
+
+def _control(session: Session, settings: Settings | None = None) -> Workers:
+    from queuectl.pools.control import Workers
+
+    return Workers(settings or session.config.settings, session.place)
+
+
+def _scaled(session: Session, pool: str, count: int) -> Settings:
+    """Keep the number of the pool's workers, and give the settings with it.
+
+    Raises:
+        UsageError: no such pool, or more workers than `max_workers`; nothing is kept.
+    """
+    key = f"pools.{pool}.workers"
+    if pool not in session.config.settings.pools:
+        from queuectl.config.spelling import did_you_mean
+
+        pools = session.config.settings.pools
+        raise UsageError(f"no pool {pool!r}{did_you_mean(pool, pools)}", hint=f"there are: {', '.join(pools)}")
+    settings = load(session.place, os.environ, {key: count}).settings
+    problem = check_total(settings)
+    if problem:
+        raise UsageError(str(problem))
+    edit.set_value(session.place, key, str(count), edit.SCALE_FILE)
+    return settings
+
+
+def _said(session: Session, names: list[str], as_json: bool, none: str, done: str) -> int:
+    if as_json:
+        from queuectl.cli.output.document import write_json
+
+        write_json({"workers": names})
+    else:
+        session.note(f"{', '.join(names)}: {done}" if names else none)
+    return 0

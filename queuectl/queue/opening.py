@@ -1,0 +1,21 @@
+"""Opening an installation's database. Apart from the library, so that `enqueue` need not import all of it."""
+
+from __future__ import annotations
+
+import os
+
+from queuectl.config.installation import Installation, create, database_file
+from queuectl.domain.settings import Settings
+from queuectl.storage.database import Database
+
+
+def open_database(place: Installation, settings: Settings) -> Database:
+    """The database of the installation; it and the home are made where they are missing.
+
+    Raises:
+        DatabaseError: one of its kinds; nothing was written.
+    """
+    path = database_file(place, settings)
+    if not os.path.exists(path):
+        create(place)
+    return Database(path, synchronous=settings.synchronous)
