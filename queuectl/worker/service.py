@@ -103,7 +103,7 @@ def _serve(
     worker = Worker(
         Identity(row, own_uuid, presence.name, parent, started_at),
         settings,
-        pool.queues,
+        pool,
         database,
         presence,
         signals,
