@@ -39,15 +39,21 @@ def insert(database: Database, jobs: Sequence[NewJob], now: int) -> list[str]:
         ids = [job.id or generate_id() for job in jobs]
         try:
             with database.write(wakes=True):
-                first = _next_id(database)
-                database.change_many(_JOB, _job_rows(jobs, ids, first, now))
-                database.change_many(_SPEC, _spec_rows(jobs, first))
+                add(database, jobs, ids, now)
             return ids
         except DuplicateJob as error:
             duplicate = _named(database, jobs, ids) or error
             if jobs[duplicate.index].id is None and jobs[duplicate.index].unique_key is None:
                 continue  # two of the random ids met: one in a million among a million jobs
             raise duplicate from None
+
+
+def add(database: Database, jobs: Sequence[NewJob], ids: Sequence[str], now: int) -> int:
+    """Write the jobs, inside a write transaction; returns the row of the first, the others follow it."""
+    first = _next_id(database)
+    database.change_many(_JOB, _job_rows(jobs, ids, first, now))
+    database.change_many(_SPEC, _spec_rows(jobs, first))
+    return first
 
 
 def _next_id(database: Database) -> int:
