@@ -46,8 +46,8 @@ def cancel(
       queuectl cancel b4k
       queuectl cancel --queue video --state pending --yes
 
-    A job that waits never runs; of one that runs, its worker ends all processes, soon after this returns. With a filter
-    instead of ids it asks before.
+    Cancel jobs. One that waits never runs; of one that runs, its worker ends all processes, soon after this returns.
+    With a filter instead of ids it asks before.
     """
     allowed = sources("cancel") | {State.PROCESSING}
     chosen, by_filter = choose(session, ids, read_states(states), queue, tags, allowed)
@@ -77,7 +77,7 @@ def hold(
       queuectl hold b4k
       queuectl hold --tag expensive
 
-    Only a job that waits can be held; `queuectl release` lets it go.
+    Keep jobs that wait from running, until `queuectl release` lets them go.
     """
     chosen, by_filter = choose(session, ids, read_states(states), queue, tags, sources("hold"))
     if dry_run:
@@ -101,6 +101,8 @@ def release(
     Examples:
       queuectl release b4k
       queuectl release --tag expensive
+
+    Let held jobs go: they run when it is their turn, or when they are due.
     """
     chosen, by_filter = choose(session, ids, read_states(states), queue, tags, {State.HELD})
     if dry_run:
@@ -127,7 +129,7 @@ def retry(
       queuectl retry b4k
       queuectl retry --state dead,cancelled --queue video
 
-    A job that has ended, however it ended, becomes pending again.
+    Run jobs again that have ended, however they ended. They become pending, with all their retries.
     """
     chosen, by_filter = choose(session, ids, read_states(states), queue, tags, sources("retry"))
     if dry_run:

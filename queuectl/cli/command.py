@@ -14,7 +14,7 @@ def _keep(context: click.Context, parameter: click.Parameter, value: object) -> 
     session = context.ensure_object(Session)
     if parameter.name == "verbosity":
         session.verbosity += value if isinstance(value, int) else 0
-    elif value:
+    elif value is not None and value is not False:
         setattr(session, str(parameter.name), value)
     return value
 
@@ -46,6 +46,12 @@ _GLOBAL = (
 
 class Command(click.Command):
     """A command that has the global options too."""
+
+    def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002
+        """What it does, in a sentence: the first one behind the examples."""
+        paragraphs = (self.help or "").split("\n\n")
+        text = " ".join(paragraphs[min(1, len(paragraphs) - 1)].split())
+        return text.split(". ")[0].split(": ")[0].rstrip(".") + "."
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         return [*super().get_params(ctx), *_GLOBAL]
@@ -89,7 +95,8 @@ def group(name: str) -> Callable[[Callable[..., object]], Group]:
 
 def _format_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
     everywhere = [record for option in _GLOBAL if (record := option.get_help_record(ctx))]
-    own = [record for param in command.get_params(ctx) if (record := param.get_help_record(ctx))]
+    options = [param for param in command.get_params(ctx) if not isinstance(param, click.Argument)]
+    own = [record for option in options if (record := option.get_help_record(ctx))]
     for title, records in (("Options", [each for each in own if each not in everywhere]), ("Everywhere", everywhere)):
         if records:
             with formatter.section(title):

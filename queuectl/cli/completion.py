@@ -17,6 +17,8 @@ def completion(context: click.Context, shell: str) -> None:
       queuectl completion bash > ~/.local/share/bash-completion/completions/queuectl
       queuectl completion fish > ~/.config/fish/completions/queuectl.fish
       queuectl completion zsh > "${fpath[1]}/_queuectl"
+
+    Print the script that completes commands and options in your shell.
     """
     kind = get_completion_class(shell)
     if kind is None:

@@ -26,8 +26,8 @@ def config() -> None:
       queuectl config set max_retries 5
       queuectl config set pools.video.workers 2
 
-    Later wins: built-in values, the YAML, what `config set` wrote beside it, QUEUECTL_<KEY> in the environment. A
-    change is for new jobs, and for workers after `worker reload`.
+    Show and change the settings. Later wins: built-in values, the YAML, what `config set` wrote beside it,
+    QUEUECTL_<KEY> in the environment. A change is for new jobs, and for workers after `worker reload`.
     """
 
 
@@ -42,7 +42,7 @@ def show(session: Session, origin: bool, as_json: bool) -> None:
       queuectl config show --origin
       queuectl config show --json
 
-    In JSON durations are seconds, and sizes bytes.
+    Show all settings. In JSON durations are seconds, and sizes bytes.
     """
     values, origins = session.config.values, session.config.origins
     if as_json:
@@ -65,6 +65,8 @@ def get(session: Session, key: str, as_json: bool) -> None:
     Examples:
       queuectl config get max_retries
       queuectl config get pools.default --json
+
+    Print one setting, or a section.
     """
     value = edit.get_value(session.config, key)
     if as_json or isinstance(value, dict):
@@ -84,8 +86,8 @@ def set_value(session: Session, key: str, value: str) -> None:
       queuectl config set worker_timeout 10m
       queuectl config set pools.video.queues "[video, audio]"
 
-    It is written to a file of its own: the YAML, with its comments, stays as it is. A value that begins with - stands
-    behind --.
+    Change a setting. It is written to a file of its own, so the YAML, with its comments, stays as it is. A value that
+    begins with - stands behind --.
     """
     edit.set_value(session.place, key, value)
     _say_if_hidden(session, key)
@@ -99,7 +101,7 @@ def unset(session: Session, key: str) -> None:
     Examples:
       queuectl config unset max_retries
 
-    Takes back what `config set` said; what the YAML says counts again.
+    Take back what `config set` said. What the YAML says counts again.
     """
     if not edit.unset_value(session.place, key):
         session.note(f"{key} was not set by `config set`")
@@ -113,7 +115,8 @@ def reset(session: Session, yes: bool) -> int:
     Examples:
       queuectl config reset --yes
 
-    Takes back all that `config set`, `worker scale` and `worker start --count` said. The YAML stays as it is.
+    Take back all that was set. That is what `config set`, `worker scale` and `worker start --count` said; the YAML
+    stays as it is.
     """
     if not confirmed("Take back all that `config set` and `worker scale` said?", yes):
         return 1
@@ -129,7 +132,7 @@ def check(session: Session) -> None:
     Examples:
       queuectl config check && queuectl worker reload
 
-    Says all that is wrong, with file and line: exit 78. It reads, and changes nothing.
+    Say all that is wrong, with file and line. Then it exits 78. It changes nothing.
     """
     problem = check_total(session.config.settings)
     if problem:
@@ -145,7 +148,7 @@ def path(session: Session, as_json: bool) -> None:
     Examples:
       $EDITOR "$(queuectl config path)"
 
-    The YAML, whether it is there or not. With --json the home, and where `config set` writes, too.
+    Print the path of the YAML, whether it is there or not. With --json the home, and where `config set` writes, too.
     """
     place = session.place
     if as_json:

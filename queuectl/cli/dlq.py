@@ -27,7 +27,7 @@ def dlq() -> None:
       queuectl dlq retry b4k
       queuectl dlq remove --yes
 
-    The dead letter queue: jobs that failed, and whose retries are used up.
+    Look after the dead letter queue. In it are the jobs that failed, and whose retries are used up.
     """
 
 
@@ -41,7 +41,7 @@ def list_dead(session: Session, limit: int, form: str | None, as_json: bool) -> 
       queuectl dlq list
       queuectl dlq list --verbose
 
-    With --verbose, or -o wide, there is what went wrong with each.
+    List dead jobs, the newest first. With --verbose, or -o wide, there is what went wrong with each.
     """
     chosen = "json" if as_json else form or ("wide" if session.verbose else "table")
     jobs = session.queue.jobs(states=[State.DEAD], limit=limit + 1 if limit else None)
@@ -60,7 +60,7 @@ def stats(session: Session, as_json: bool) -> None:
       queuectl dlq stats
       queuectl dlq stats --json
 
-    How many, since when, and of which errors they died most.
+    Show how many jobs died, since when, and of which errors most.
     """
     found = dead_letters.summary(session.queue)
     if as_json:
@@ -98,7 +98,7 @@ def show(session: Session, id: str, as_json: bool) -> None:  # noqa: A002
     Examples:
       queuectl dlq show b4k
 
-    As `queuectl show` does, of a dead job.
+    Show all that is known of a dead job. As `queuectl show` does.
     """
     from queuectl.cli.show import print_job
 
@@ -116,7 +116,7 @@ def retry(session: Session, id: str | None, keep_attempts: bool, as_json: bool) 
       queuectl dlq retry b4k
       queuectl dlq retry
 
-    Without an id: all of them.
+    Run a dead job again, or all of them. The one whose key another unended job has by now stays dead.
     """
     if id is not None:
         job = session.queue.retry(dead_letters.get(session.queue, id).id, keep_attempts=keep_attempts)
@@ -146,7 +146,7 @@ def remove(session: Session, id: str | None, yes: bool, as_json: bool) -> int:  
       queuectl dlq remove b4k
       queuectl dlq remove --yes
 
-    They are gone for good, with what they wrote. Without an id: all of them, after a question.
+    Forget a dead job, or all of them, after a question. They are gone for good, with what they wrote.
     """
     if id is not None:
         found = [dead_letters.get(session.queue, id).id]

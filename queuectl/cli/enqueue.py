@@ -76,8 +76,8 @@ def enqueue(
       queuectl enqueue --lines commands.txt --queue video
       generate-jobs | queuectl enqueue --batch -
 
-    It is on disk when this returns. What stands behind -- is a program with its arguments, run without a shell; the
-    "command" of a JSON job is the shell's. The keys of a job are in docs/jobs.md.
+    Queue a job. It is on disk when this returns. What stands behind -- is a program with its arguments, run without a
+    shell; the "command" of a JSON job is the shell's. The keys of a job are in docs/jobs.md.
 
     Options win over a single JSON job; of many, what a job says itself wins over the options. Variables and tags of
     both are joined. Of many jobs all are queued, or none.
@@ -152,7 +152,7 @@ def _variable(text: str) -> tuple[str, str]:
 
 
 def _confused(words: tuple[str, ...], sources: int) -> UsageError:
-    if words and words[0].lstrip().startswith("{"):
+    if len(words) > 1 and words[0].lstrip().startswith("{"):
         return UsageError(f"expected one job, got {len(words)} words: the shell split it", hint=reading.QUOTING)
     if len(words) > 1:
         shown = " ".join(words)[:60]

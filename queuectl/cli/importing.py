@@ -19,9 +19,9 @@ def import_jobs(session: Session, file: str, as_json: bool) -> None:
     Examples:
       queuectl import ~/.queuectl/jobs.json
 
-    FILE is the jobs.json of the former queuectl; it is only read. Jobs keep their states, what ran is pending again,
-    and what each wrote, its error, its attempts and its times are kept as an execution. All are imported, or none; to
-    do it twice does no harm.
+    Take over the jobs of the former queuectl. FILE is its jobs.json, which is only read. Jobs keep their states, what
+    ran is pending again, and what each wrote, its error, its attempts and its times are kept as an execution. All are
+    imported, or none; to do it twice does no harm.
     """
     from queuectl.queue import importing
 

@@ -39,7 +39,8 @@ def init(session: Session, examples: bool) -> None:
       queuectl init
       queuectl init --examples && queuectl enqueue simple_job.json
 
-    Nothing needs it: without a YAML, built-in values count. What is there already is left as it is.
+    Write a queuectl.yaml in which each setting is explained. Nothing needs it: without one, built-in values count. What
+    is there already is left as it is.
     """
     place = session.place
     create(place)

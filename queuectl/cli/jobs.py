@@ -36,7 +36,7 @@ def list_jobs(
       queuectl list --limit 0 -o id
       queuectl list --json | jq '.[] | select(.state == "completed")'
 
-    The newest job comes first. With --verbose, or -o wide, there is more of each. An id may be shortened, in all
+    List jobs, the newest first. With --verbose, or -o wide, there is more of each. An id may be shortened, in all
     commands, as long as no other begins so.
     """
     chosen = "json" if as_json else form or ("wide" if session.verbose else "table")

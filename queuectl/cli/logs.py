@@ -36,8 +36,9 @@ def logs(session: Session, id: str, follow: bool, number: int | None, lines: int
       queuectl logs b4k --follow
       queuectl logs b4k --attempt 1 --tail 100
 
-    To a pipe it goes as the job wrote it; on a terminal it is made safe, and only its colours stay. Headers go to the
-    standard error. --follow waits for the start, and follows into retries, unless --attempt names one.
+    Print what a job wrote. To a pipe it goes as the job wrote it; on a terminal it is made safe, and only its colours
+    stay. Headers go to the standard error. --follow waits for the start, and follows into retries, unless --attempt
+    names one.
     """
     queue = session.queue
     with as_the_job(follow):

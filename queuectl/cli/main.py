@@ -10,7 +10,7 @@ import click
 from queuectl.cli.catalogue import COMMANDS
 from queuectl.cli.command import Group
 from queuectl.cli.session import Session
-from queuectl.errors import QueuectlError
+from queuectl.errors import QueuectlError, UsageError
 
 PROGRAM = "queuectl"
 _INTERRUPTED, _BROKEN_PIPE = 130, 141
@@ -99,6 +99,10 @@ def main() -> int:
         # Who read us has had enough. What is still in the buffer must not complain at exit.
         _drop_output()
         return _BROKEN_PIPE
+    except UnicodeEncodeError as error:
+        # An argument that isn't a file's name, and went on to where text is kept.
+        _say(f"expected text in UTF-8, got {os.fsencode(error.object)!r}")
+        return _traced(session, UsageError.exit_code)
     except OSError as error:
         _drop_output()
         _say(f"{f'{error.filename}: ' if error.filename else ''}{(error.strerror or str(error)).lower()}")

@@ -181,11 +181,11 @@ def _array(text: str, name: str) -> Iterator[Entry]:
             yield Entry(line, raw)
             position = _skip(text, position)
             separator = text[position : position + 1]
+            if separator not in (",", "]"):
+                raise _misplaced(text, position, name, "`,` or `]` behind a job")
             position = _skip(text, position + 1)
             if separator == "]":
                 break
-            if separator != ",":
-                raise _misplaced(text, position - 1, name, "`,` or `]` behind a job")
     if _skip(text, position) != len(text):
         raise _misplaced(text, position, name, "nothing behind the array")
 

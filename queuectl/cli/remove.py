@@ -41,8 +41,8 @@ def remove(
       queuectl remove --state completed --queue video --dry-run
       queuectl remove --state completed --queue video --yes
 
-    The jobs, their executions and all that they wrote are gone for good. One that runs can't be removed: cancel it
-    first. With a filter instead of ids it asks before.
+    Forget jobs, their executions and all that they wrote. They are gone for good. One that runs can't be removed:
+    cancel it first. With a filter instead of ids it asks before.
     """
     wanted = read_states(states)
     chosen, by_filter = choose(session, ids, wanted, queue, tags, _REMOVABLE)

@@ -33,8 +33,8 @@ def show(session: Session, id: str, as_json: bool) -> None:  # noqa: A002
       queuectl show nightly-backup
       queuectl show b4k --json
 
-    The job, all its executions, and the end of what the last one wrote. Of its environment only the names are shown;
-    --json has the values too.
+    Show a job, all its executions, and the end of what the last one wrote. Of its environment only the names are
+    shown; --json has the values too.
     """
     print_job(session, id, as_json)
 

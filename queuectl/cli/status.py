@@ -37,8 +37,9 @@ def status(session: Session, check: bool, as_json: bool) -> int:
       queuectl status
       queuectl status --check || mail -s "queuectl on $(hostname)" admin
 
-    --check is for a monitor. It finds: a queue with pending jobs and without a worker, a pool with fewer workers than
-    it should have while some run, a worker that has failed or hangs, too little free space, dead jobs.
+    Show how many jobs there are, and who works on them. --check is for a monitor. It finds: a queue with pending jobs
+    and without a worker, a pool with fewer workers than it should have while some run, a worker that has failed or
+    hangs, too little free space, dead jobs.
     """
     everything = queries.counts(session.queue.database)
     # The counters of a queue stay when its last job is gone; the queue, which is but a name on jobs, doesn't.

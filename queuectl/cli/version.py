@@ -20,7 +20,7 @@ def version(session: Session, as_json: bool) -> None:
       queuectl version
       queuectl version --verbose
 
-    With --verbose, or --json, what it runs on too: say that when you report a bug.
+    Print the version. With --verbose, or --json, what it runs on too: say that when you report a bug.
     """
     if not as_json and not session.verbose:
         print(f"queuectl {__version__}")

@@ -30,8 +30,9 @@ def wait(session: Session, ids: tuple[str, ...], timeout: str | None, as_json: b
       queuectl wait nightly-backup && echo done
       queuectl wait b4k c7x --timeout 10m
 
-    Exits as the first of the jobs that did not end well, in the order given: with its exit code, 128 + its signal, or
-    1 where it has neither. 0 = all ended well, 124 = the time was over, 125 = queuectl itself failed.
+    Wait until jobs have ended. It exits as the first of the jobs that did not end well, in the order given: with its
+    exit code, 128 + its signal, or 1 where it has neither. 0 = all ended well, 124 = the time was over, 125 = queuectl
+    itself failed.
     """
     with as_the_job():
         code = wait_for_all(session, ids, read_timeout(timeout))

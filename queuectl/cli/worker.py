@@ -32,8 +32,8 @@ def worker() -> None:
       queuectl worker status
       queuectl worker stop
 
-    A worker is a process that runs jobs, kept alive by a service manager. Workers belong to pools, which the
-    configuration describes; without one there is the pool `default`, and it serves all queues.
+    Look after workers, the processes that run jobs. A service manager keeps them alive. Workers belong to pools, which
+    the configuration describes; without one there is the pool `default`, and it serves all queues.
     """
 
 
@@ -51,7 +51,7 @@ def start(session: Session, count: int | None, pool: str | None, no_detach: bool
       queuectl worker start --pool video
       queuectl worker start --no-detach
 
-    Brings each pool to its number of workers, and returns when they are ready. What runs already is left alone.
+    Bring each pool to its number of workers. It returns when they are ready; what runs already is left alone.
     """
     if no_detach:
         if count is not None:
@@ -73,7 +73,8 @@ def scale(session: Session, pool: str, count: int, as_json: bool) -> int:
       queuectl worker scale default 8
       queuectl worker scale video 0
 
-    Starts or stops just the difference; workers that stop let their jobs end. It holds until `worker stop`.
+    Start or stop the difference, so that the pool has N workers. Those that stop let their jobs end. It holds until
+    `worker stop`.
     """
     names = _control(session, _scaled(session, pool, count)).scale(pool, count)
     return _said(session, names, as_json, f"pool {pool} has no workers any more", "ready")
@@ -96,7 +97,8 @@ def stop(
       queuectl worker stop default-3
       queuectl worker stop --force
 
-    Returns when they are gone. Jobs that did not end are given back: they run again, and it counts as no attempt.
+    Stop workers, once their jobs have ended. It returns when they are gone. Jobs that did not end in time are given
+    back: they run again, and it counts as no attempt.
     """
     stopped = _control(session).stop(pool, names, force, read_timeout(timeout))
     if not names:
@@ -116,7 +118,7 @@ def restart(session: Session, names: tuple[str, ...], pool: str | None, as_json:
       queuectl worker restart
       queuectl worker restart default-0
 
-    Stops and starts those that run, and returns when they are ready. `reload` does it without disturbing a job.
+    Stop and start the workers that run. It returns when they are ready. `reload` does it without disturbing a job.
     """
     restarted = _control(session).restart(pool, names)
     return _said(session, restarted, as_json, "no worker was running: queuectl worker start", "ready")
@@ -132,7 +134,8 @@ def reload(session: Session, names: tuple[str, ...], pool: str | None, as_json: 
     Examples:
       queuectl config set worker_timeout 10m && queuectl worker reload
 
-    They take a new configuration, or a new version of queuectl, while their jobs go on.
+    Take a new configuration, or a new version of queuectl, while jobs go on. A worker keeps its PID, and goes on as it
+    was where the new one is no good.
     """
     reloaded = _control(session).reload(pool, names)
     return _said(session, reloaded, as_json, "no worker was running", "told to reload")
@@ -147,7 +150,7 @@ def status(session: Session, as_json: bool) -> None:
       queuectl worker status
       queuectl worker status --json
 
-    All workers that run, or should.
+    Show all workers that run, or should.
     """
     from queuectl.cli.output.document import write_json_array
     from queuectl.cli.output.workers import print_workers, worker_document
@@ -175,7 +178,7 @@ def logs(session: Session, name: str | None, follow: bool, lines: int) -> None:
       queuectl worker logs
       queuectl worker logs default-0 --follow
 
-    What workers say of themselves. What jobs wrote: `queuectl logs ID`.
+    Print what workers say of themselves. What jobs wrote: `queuectl logs ID`.
     """
     from queuectl.cli.worker_logs import print_logs
 
@@ -193,7 +196,7 @@ def run(session: Session, pool: str, instance: int | None, drain: bool) -> int:
       queuectl worker run
       queuectl worker run --drain
 
-    The service process itself, in the foreground. Service managers call it; --drain is for scripts and for cron.
+    Be a worker, in the foreground. Service managers call it; --drain is for scripts and for cron.
     """
     return _run(session, pool, instance, drain)
 
@@ -205,8 +208,8 @@ def check(session: Session) -> int:
     Examples:
       queuectl worker check
 
-    Whether a worker could start: its program loads, the configuration is sound, and the database can be opened.
-    A reload asks this before it changes anything.
+    Say whether a worker could start. Its program loads, the configuration is sound, and the database can be opened: a
+    reload asks this before it changes anything.
     """
     import queuectl.worker.service
 
