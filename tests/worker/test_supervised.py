@@ -1,0 +1,183 @@
+"""The whole of it: workers that a real supervisord runs, through the installed queuectl."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import psutil
+import pytest
+from real_home import QUEUECTL, alive, sleepers, until
+
+
+def status(home) -> list[dict]:
+    return home.document("worker", "status")
+
+
+def pids(home) -> dict[str, int | None]:
+    return {each["name"]: each["pid"] for each in status(home)}
+
+
+def supervisord(home) -> int:
+    with open(os.path.join(home.path, "supervisor", "supervisord.pid")) as file:
+        return int(file.read())
+
+
+def test_start_status_stop(home):
+    home.cli("worker", "start", "--count", "2")
+    found = status(home)
+    assert [(each["name"], each["state"]) for each in found] == [("default-0", "running"), ("default-1", "running")]
+    assert all(alive(each["pid"]) for each in found)
+    daemon = supervisord(home)
+    assert {psutil.Process(each["pid"]).ppid() for each in found} == {daemon}
+    said = subprocess.run(
+        [
+            os.path.join(os.path.dirname(sys.executable), "supervisorctl"),
+            "-c",
+            os.path.join(home.path, "supervisor", "supervisord.conf"),
+            "status",
+        ],
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert [line.split()[:2] for line in said.splitlines()] == [
+        ["queuectl-default-0", "RUNNING"],
+        ["queuectl-default-1", "RUNNING"],
+    ]
+    home.cli("worker", "stop")
+    assert not alive(daemon)
+    assert not any(alive(each["pid"]) for each in found)
+    assert all(each["pid"] is None for each in status(home))
+
+
+def test_what_runs_already_is_left_alone(home):
+    home.cli("worker", "start", "--count", "2")
+    before = pids(home)
+    home.cli("worker", "start")
+    assert pids(home) == before
+    home.cli("worker", "start", "--count", "3")
+    assert pids(home).items() >= before.items()
+    home.cli("worker", "scale", "default", "1")
+    assert pids(home) == {"default-0": before["default-0"]}
+
+
+def test_a_killed_worker_is_back_and_its_job_runs_again(home):
+    number = f"6{time.monotonic_ns() % 10**8}"
+    home.cli("worker", "start")
+    job = home.enqueue(f'[ "$QUEUECTL_ATTEMPT" = 2 ] || sleep {number}')
+    until(lambda: sleepers(number), "the job to run")
+    began = time.monotonic()
+    os.kill(pids(home)["default-0"], signal.SIGKILL)
+    ended = home.ended(job, 10)
+    assert time.monotonic() - began < 10
+    assert (ended.state.value, ended.attempts) == ("completed", 2)
+    assert sleepers(number) == []
+    assert [each["outcome"] for each in home.document("show", job)["attempts_log"]] == ["crashed", "completed"]
+
+
+def test_ten_kills_half_a_second_apart_do_not_end_the_pool(home):
+    home.cli("worker", "start")
+    killed = set()
+    for _ in range(10):
+        pid = until(lambda: pids(home)["default-0"] or None, "a worker to kill")
+        os.kill(pid, signal.SIGKILL)
+        killed.add(pid)
+        time.sleep(0.5)
+    pid = until(lambda: next((p for p in [pids(home)["default-0"]] if p not in killed), None), "a new worker")
+    assert len(killed) >= 9
+    assert home.ended(home.enqueue("true"), 10).state.value == "completed"
+    assert alive(pid)
+
+
+def test_no_worker_is_left_beside_its_replacement_after_supervisord_is_killed(home):
+    home.cli("worker", "start", "--count", "2")
+    number = f"6{time.monotonic_ns() % 10**8}"
+    job = home.enqueue(f'[ "$QUEUECTL_ATTEMPT" = 2 ] || sleep {number}')
+    until(lambda: sleepers(number), "the job to run")
+    before = pids(home)
+    os.kill(supervisord(home), signal.SIGKILL)
+    home.cli("worker", "start")
+    after = pids(home)
+    assert set(before.values()).isdisjoint(after.values())
+    until(lambda: not any(alive(pid) for pid in before.values()), "the old workers to be gone")
+    own = [
+        p.pid
+        for p in psutil.process_iter(["cmdline"])
+        if home.path in (p.info["cmdline"] or []) and "run" in (p.info["cmdline"] or [])
+    ]
+    assert sorted(own) == sorted(after.values())
+    # The worker ended it in good order when its supervisord died: the attempt doesn't count.
+    ended = home.ended(job, 15)
+    assert (ended.state.value, ended.attempts, len(home.queue.attempts(job))) == ("completed", 1, 2)
+    assert sleepers(number) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "state"), [((), "completed"), (("--timeout", "0.2s"), "pending"), (("--force",), "pending")]
+)
+def test_stop_waits_or_gives_back(home, words, state):
+    home.cli("worker", "start")
+    number = f"6{time.monotonic_ns() % 10**8}"
+    job = home.enqueue(f"sleep 2; : {number}" if state == "completed" else f"sleep {number}")
+    home.in_state(job, "processing")
+    daemon = supervisord(home)
+    home.cli("worker", "stop", *words)
+    found = home.queue.get(job)
+    assert (found.state.value, found.attempts) == (state, 1 if state == "completed" else 0)
+    assert sleepers(number) == []
+    assert not alive(daemon)
+
+
+def test_stop_can_wait_for_longer_than_the_configuration_says(home):
+    home.cli("config", "set", "shutdown_timeout", "1s")
+    home.cli("config", "set", "kill_grace", "1s")
+    home.cli("worker", "start")
+    job = home.enqueue("sleep 4")
+    home.in_state(job, "processing")
+    home.cli("worker", "stop", "--timeout", "30s")
+    assert home.queue.get(job).state.value == "completed"
+
+
+def test_every_job_of_four_shells_runs_exactly_once_on_three_workers(home):
+    trace = os.path.join(home.path, "trace")
+    home.cli("init")
+    home.cli("config", "set", "pools.default.concurrency", "2")
+    home.cli("worker", "start", "--count", "3")
+    script = 'for i in $(seq 250); do "$0" enqueue --id "$1-$i" "{\\"command\\": \\"echo $1-$i >> $2\\"}"; done'
+    shells = [
+        subprocess.Popen(
+            ["sh", "-c", script, QUEUECTL, f"shell{number}", trace], env=home.environment, stdout=subprocess.DEVNULL
+        )
+        for number in range(4)
+    ]
+    assert [shell.wait(100) for shell in shells] == [0, 0, 0, 0]
+    until(lambda: home.document("status")["jobs"]["completed"] == 1000, "all jobs to be completed", 60)
+    with open(trace) as file:
+        ran = Counter(file.read().split())
+    assert ran == Counter(f"shell{shell}-{number}" for shell in range(4) for number in range(1, 251))
+    assert all(each["attempts"] == 1 for each in home.document("list", "--limit", "0"))
+
+
+def test_a_supervisord_whose_home_was_removed_ends(home):
+    home.cli("worker", "start")
+    daemon = supervisord(home)
+    subprocess.run(["rm", "-rf", home.path], check=True)
+    until(lambda: not alive(daemon), "supervisord to end")
+
+
+def test_workers_started_by_a_job_outlive_it(home):
+    job = home.enqueue([QUEUECTL, "--home", home.path, "worker", "start", "--count", "1", "--pool", "default"])
+    home.worker("--instance", "7", concurrency=1)
+    ended = home.ended(job)
+    assert ended.state.value == "completed", ended.last.tail
+    found = [each for each in status(home) if each["pid"] is not None and each["name"] != "default-7"]
+    assert [each["state"] for each in found] == ["running"]
+
+
+def test_too_many_workers_are_refused(home):
+    home.cli("worker", "start", "--count", "11", code=2)
+    assert all(each["pid"] is None for each in status(home))
