@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from datetime import datetime, timezone
 
+from queuectl.domain.shown import shown
+
 
 def now_ms() -> int:
     """Milliseconds since the epoch, UTC."""
@@ -36,5 +38,5 @@ def parse_time(text: str) -> int:
     except (ValueError, OverflowError, OSError):
         ms = -1
     if not 0 <= ms <= _FAR:
-        raise ValueError(f"expected a time like 2026-11-24T06:45:00Z or 2026-11-24 06:45, got {text!r}")
+        raise ValueError(f"expected a time like 2026-11-24T06:45:00Z or 2026-11-24 06:45, got {shown(text)}")
     return ms

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from queuectl.domain.shown import shown
+
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PARTS = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+")
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
@@ -24,15 +26,16 @@ def parse_duration(value: object) -> float:
     """
     seconds = -1.0
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        seconds = float(value)
-    elif isinstance(value, str):
+        # An integer may be too large for a float.
+        seconds = float(value) if 0 <= value <= LONGEST else -1.0
+    elif isinstance(value, str) and value.isascii():
         text = value.strip().lower()
-        if text.isascii() and re.fullmatch(r"\d{1,12}(\.\d{1,9})?", text):
+        if re.fullmatch(r"\d{1,12}(\.\d{1,9})?", text):
             seconds = float(text)
         elif len(text) <= 64 and _PARTS.fullmatch(text):
             seconds = sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
     if not 0 <= seconds <= LONGEST:  # also false for a NaN
-        raise ValueError(f"expected a duration like 90, 90s, 5m or 1h30m, got {value!r}")
+        raise ValueError(f"expected a duration like 90, 90s, 5m or 1h30m, got {shown(value)}")
     return seconds
 
 
@@ -63,7 +66,7 @@ def parse_size(value: object) -> int:
             size = int(float(match[1]) * _BYTES[match[2].lower()])
             if size < 2**63:
                 return size
-    raise ValueError(f"expected a size like 4096, 64KiB or 10MiB, got {value!r}")
+    raise ValueError(f"expected a size like 4096, 64KiB or 10MiB, got {shown(value)}")
 
 
 def format_size(size: int) -> str:

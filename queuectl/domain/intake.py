@@ -17,6 +17,7 @@ from queuectl.domain.clock import parse_time
 from queuectl.domain.durations import parse_duration, parse_size
 from queuectl.domain.job import NewJob, Spec
 from queuectl.domain.settings import Settings
+from queuectl.domain.shown import shown
 from queuectl.domain.states import State
 from queuectl.errors import InvalidJob
 
@@ -136,7 +137,7 @@ def _argv(value: object) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)) or not value or not isinstance(value[0], str) or not value[0]:
         raise ValueError(expected)
     argv = tuple(word if word == "" else _text(word, "a list of texts", MAX_COMMAND) for word in value)
-    if sum(len(os.fsencode(word)) + 1 for word in argv) > MAX_COMMAND:
+    if sum(len(word.encode()) + 1 for word in argv) > MAX_COMMAND:
         raise ValueError(f"{expected}, of at most {MAX_COMMAND} bytes")
     return argv
 
@@ -149,7 +150,7 @@ def _env(value: object) -> dict[str, str]:
         if not isinstance(name, str) or "=" in _text(name, f"{expected}: a name without =", 1000):
             raise ValueError(f"{expected}: a name without =")
         if text != "":
-            _text(text, f"{expected}: {name} as a text", MAX_COMMAND - len(name) - 1)
+            _text(text, f"{expected}: {shown(name)} as a text", MAX_COMMAND - len(name) - 1)
     return cast("dict[str, str]", value)
 
 
@@ -219,10 +220,12 @@ def read_job(raw: object, given: Defaults) -> NewJob:
             expected and what was got.
     """
     if not isinstance(raw, dict):
-        raise InvalidJob(f'expected a JSON object like {{"command": "echo hello"}}, got {_shown(raw)}')
+        raise InvalidJob(f'expected a JSON object like {{"command": "echo hello"}}, got {shown(raw)}')
     spec: dict[str, object] = {}
     job: dict[str, object] = {}
     for key, value in raw.items():
+        if not isinstance(key, str):
+            raise InvalidJob(f"expected texts as keys, got {shown(key)}")
         try:
             if key in _SPEC_KEYS:
                 field, read = _SPEC_KEYS[key]
@@ -232,7 +235,7 @@ def read_job(raw: object, given: Defaults) -> NewJob:
             else:
                 raise _unknown(key)
         except ValueError as error:
-            raise InvalidJob(f'"{key}": expected {error}, got {_shown(value)}', key=key) from None
+            raise InvalidJob(f'"{key}": expected {error}, got {shown(value)}', key=key) from None
     if ("command" in spec) == ("argv" in spec):
         found = 'got both "command" and "argv"' if "command" in spec else "got neither"
         raise InvalidJob(
@@ -242,8 +245,7 @@ def read_job(raw: object, given: Defaults) -> NewJob:
         )
     if "argv" in spec:
         spec["command"] = shlex.join(cast("tuple[str, ...]", spec["argv"]))
-    if "cwd" in spec:
-        spec["cwd"] = os.path.join(given.cwd, os.path.expanduser(cast(str, spec["cwd"])))
+    spec["cwd"] = _directory(given.cwd, cast("str | None", spec.get("cwd")))
     run_at = _run_at(job, given.now)
     state = (
         State.HELD if given.held else State.SCHEDULED if run_at is not None and run_at > given.now else State.PENDING
@@ -258,6 +260,18 @@ def read_job(raw: object, given: Defaults) -> NewJob:
         unique_key=cast("str | None", job.get("unique_key")),
         spec=Spec._make(spec.get(field, value) for field, value in zip(Spec._fields, given.spec, strict=True)),
     )
+
+
+def _directory(base: str, given: str | None) -> str:
+    path = base if given is None else os.path.join(base, os.path.expanduser(given))
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        # A name on disk may be any bytes; what the queue keeps is text.
+        raise InvalidJob(
+            f'"cwd": expected a directory with a name in valid UTF-8, got {shown(path)}', key="cwd"
+        ) from None
+    return path
 
 
 def _run_at(job: Mapping[str, object], now: int) -> int | None:
@@ -275,9 +289,4 @@ def _unknown(key: str) -> InvalidJob:
 
     near = get_close_matches(key, sorted(KEYS), n=1)
     hint = f'did you mean "{near[0]}"?' if near else f"a job may have: {', '.join(sorted(KEYS))}"
-    return InvalidJob(f'unknown key "{key[:100]}"', key=key, hint=hint)
-
-
-def _shown(value: object) -> str:
-    text = ascii(value) if isinstance(value, str) else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return InvalidJob(f'unknown key "{ascii(key[:100])[1:-1]}"', key=key, hint=hint)

@@ -14,7 +14,7 @@ def backoff(retry: int, base: float, longest: float, jitter: float, chance: floa
     after the cap, so that jobs that failed together don't come back together however often they failed.
     """
     # A float overflows near 1.8e308: cap the exponent by logarithms before raising to it.
-    if base > 1 and longest > 0 and retry * math.log(base) >= math.log(longest):
+    if longest <= 0 or (base > 1 and retry * math.log(base) >= math.log(longest)):
         delay = longest
     else:
         delay = min(base**retry, longest)
