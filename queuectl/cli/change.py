@@ -186,16 +186,16 @@ def _each(
 ) -> int:
     """Do it to one after the other; one that can't be doesn't keep the others from it. The first one's exit code."""
     changed: list[Job] = []
-    code = 0
+    codes: list[int] = []
     for job_id in ids:
         try:
             job = act(job_id)
         except WrongState as error:
             # It changed between the filter and now: then it isn't one of those that were meant.
             if not by_filter:
-                code = code or complain(error)
+                codes.append(complain(error))
         except QueuectlError as error:
-            code = code or complain(error)
+            codes.append(complain(error))
         else:
             changed.append(job)
             if not as_json and not by_filter:
@@ -204,7 +204,7 @@ def _each(
         write_json_array(map(job_document, changed))
     elif by_filter:
         session.note(f"{len(changed)} {'job' if len(changed) == 1 else 'jobs'} {done}")
-    return code
+    return codes[0] if codes else 0
 
 
 def _said(job: Job, done: str) -> str:

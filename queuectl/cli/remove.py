@@ -48,7 +48,7 @@ def remove(
     chosen, by_filter = choose(session, ids, wanted, queue, tags, _REMOVABLE)
     if dry_run:
         return count_only(chosen)
-    code = 0
+    codes: list[int] = []
     if by_filter:
         if chosen and not confirmed(f"Remove {len(chosen)} jobs and their output for good?", yes):
             return 1
@@ -61,11 +61,11 @@ def remove(
                 full = session.queue.get(job_id).id
                 session.queue.remove(full)
             except QueuectlError as error:
-                code = code or complain(error)
+                codes.append(complain(error))
             else:
                 removed.append(full)
     if as_json:
         write_json({"removed": len(removed), "ids": removed})
     else:
         session.note(f"{len(removed)} {'job' if len(removed) == 1 else 'jobs'} removed")
-    return code
+    return codes[0] if codes else 0

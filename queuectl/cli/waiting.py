@@ -49,5 +49,6 @@ def wait_for_all(session: Session, ids: Sequence[str], timeout: float | None) ->
     code = 0
     for job_id in ids:
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        code = code or exit_code(wait_for(session.database, job_id, left))
+        ended = exit_code(wait_for(session.database, job_id, left))
+        code = code or ended
     return code

@@ -39,7 +39,8 @@ class Cli:
     def __init__(self, directory: Path) -> None:
         self.home = directory / "home"
         self.directory = directory
-        outside = {name: value for name, value in os.environ.items() if not name.startswith(("QUEUECTL_", "NO_COLOR"))}
+        strange = ("QUEUECTL_", "NO_COLOR", "COLUMNS", "LINES")
+        outside = {name: value for name, value in os.environ.items() if not name.startswith(strange)}
         # HOME too: nothing here may ever reach the person's own queue.
         self.env = {**outside, "HOME": str(directory), "QUEUECTL_HOME": str(self.home), "TERM": "xterm-256color"}
 
