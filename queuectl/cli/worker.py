@@ -14,7 +14,7 @@ from queuectl.config import edit
 from queuectl.config.layers import load
 from queuectl.config.limits import check_total
 from queuectl.domain.settings import Settings
-from queuectl.errors import UsageError
+from queuectl.errors import QueuectlError, UsageError
 
 if TYPE_CHECKING:
     from queuectl.pools.control import Workers
@@ -202,8 +202,10 @@ def run(session: Session, pool: str, instance: int | None, drain: bool) -> int:
 
 
 @worker.command("check")
+@click.option("--pool", default="default", show_default=True, metavar="POOL", help="The pool it would belong to.")
+@click.option("--handover", type=int, hidden=True)
 @click.pass_obj
-def check(session: Session) -> int:
+def check(session: Session, pool: str, handover: int | None) -> int:
     """\b
     Examples:
       queuectl worker check
@@ -211,13 +213,17 @@ def check(session: Session) -> int:
     Say whether a worker could start. Its program loads, the configuration is sound, and the database can be opened: a
     reload asks this before it changes anything.
     """
-    import queuectl.worker.service
+    from queuectl.worker.handover import FORMAT
+    from queuectl.worker.service import pool_of
 
     problem = check_total(session.config.settings)
     if problem:
         raise UsageError(str(problem))
+    pool_of(session.config.settings, pool)
+    if handover not in (None, FORMAT):
+        raise QueuectlError(f"this version can't take over running jobs of a worker of format {handover}: restart it")
     session.database.close()
-    session.note(f"{queuectl.worker.service.__name__} and {session.place.home} are fine")
+    session.note(f"a worker of pool {pool} can start in {session.place.home}")
     return 0
 
 

@@ -39,6 +39,11 @@ class Output:
         self._kept_from = 0
 
     @classmethod
+    def inherited(cls, fd: int, outputs: str, worker_uuid: str, slot: int, place: str | None) -> Output:
+        """The file of an attempt that goes on over an exec."""
+        return cls(fd, spool_path(outputs, worker_uuid, slot), place)
+
+    @classmethod
     def create(cls, outputs: str, worker_uuid: str, slot: int) -> Output:
         """An empty spool for the slot. Raises OSError."""
         path = spool_path(outputs, worker_uuid, slot)
@@ -96,9 +101,9 @@ class Output:
         return Written(size, tail)
 
     @property
-    def reusable(self) -> bool:
-        """Whether the next attempt of the slot can write to it."""
-        return self._place is None
+    def placed(self) -> bool:
+        """Whether it was moved to its place; if not, the next attempt of the slot can write to it."""
+        return self._place is not None
 
     def close(self) -> None:
         """Close it; what is in it stays."""

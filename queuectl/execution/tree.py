@@ -59,14 +59,20 @@ class Termination:
         self.mark = mark
         self.unkillable: frozenset[int] = frozenset()
         """What the kernel doesn't let us signal, such as another user's process behind sudo."""
-        self._kill_at = now + grace
+        self.kill_at = now + grace
+        """When KILL is due, monotonic."""
         self._pause = _SHORTEST
         if grace > 0:
             _send(signal.SIGTERM, members(mark))
 
+    @classmethod
+    def resumed(cls, mark: Mark, kill_at: float) -> Termination:
+        """One that was begun before an exec: TERM has been sent."""
+        return cls(mark, kill_at, 0)
+
     def hasten(self, now: float) -> None:
         """The grace is over."""
-        self._kill_at = min(self._kill_at, now)
+        self.kill_at = min(self.kill_at, now)
 
     def step(self, now: float) -> float | None:
         """Do what is due at `now`. Returns the seconds until there is a reason to call again; None = all are dead."""
@@ -74,7 +80,7 @@ class Termination:
         if not alive:
             self.unkillable = frozenset()
             return None
-        if now >= self._kill_at:
+        if now >= self.kill_at:
             self._kill()
             alive = members(self.mark)
             if not alive:

@@ -12,6 +12,7 @@ from queuectl.execution.output import Output, Written
 from queuectl.execution.spawn import how_it_ended, spawn
 from queuectl.execution.tree import Termination
 from queuectl.storage.claims import Claim, Ending, Process, Usage
+from queuectl.worker.handover import RunningAttempt
 from queuectl.worker.settling import settle
 
 TRIM_EVERY = 0.25
@@ -46,6 +47,37 @@ class Attempt:
         self._deadline = now + claim.spec.timeout_ms / 1000 if claim.spec.timeout_ms else None
         self._trim_at = now + TRIM_EVERY
         self._step_at = now
+
+    @classmethod
+    def resumed(cls, running: RunningAttempt, mark: Mark, output: Output, place: str) -> Attempt:
+        """The attempt as it was before an exec."""
+        attempt = cls(running.claim, mark, output, place, running.process.started_at, running.started_at)
+        attempt.process = running.process
+        attempt.recorded = running.recorded
+        attempt._deadline = running.deadline_at
+        attempt._reason = running.reason
+        if running.status is not None and running.usage is not None:
+            attempt.exit = Exit(running.status, running.usage)
+        if running.ending:
+            attempt.termination = Termination.resumed(mark, running.kill_at)
+        return attempt
+
+    def handed_over(self) -> RunningAttempt:
+        """All that `resumed` needs."""
+        return RunningAttempt(
+            self.claim,
+            self.process,
+            self.recorded,
+            self._started,
+            self._deadline,
+            self.output.fd,
+            self.output.placed,
+            self._reason,
+            self.termination is not None,
+            self.termination.kill_at if self.termination else 0.0,
+            self.exit.status if self.exit else None,
+            self.exit.usage if self.exit else None,
+        )
 
     def run(self, environment: Mapping[bytes, bytes]) -> None:
         """Start the command. Raises CannotRun, NoRoom."""

@@ -16,12 +16,15 @@ from queuectl.pools.presence import Presence, Record
 from queuectl.storage import workers
 from queuectl.storage.database import Database
 from queuectl.worker.disk import Disk
+from queuectl.worker.handover import Handover
 from queuectl.worker.hung import Watchman
 from queuectl.worker.leader import Leader
 from queuectl.worker.ledger import Ledger
 from queuectl.worker.log import event
+from queuectl.worker.notify import Notify
 from queuectl.worker.orders import Orders
 from queuectl.worker.recovery import Recovery
+from queuectl.worker.reload import Reload
 from queuectl.worker.signals import Signals
 from queuectl.worker.slots import Slots
 from queuectl.worker.wakeup import Wakeup
@@ -67,6 +70,8 @@ class Worker:
         slots: Slots,
         recovery: Recovery,
         leader: Leader,
+        reload: Reload,
+        notify: Notify,
         *,
         drain: bool,
     ) -> None:
@@ -77,10 +82,12 @@ class Worker:
         self._slots = slots
         self._recovery = recovery
         self._leader = leader
+        self._reload = reload
+        self._notify = notify
         self._drain = drain
         self._disk = Disk(os.path.dirname(database.path), settings.min_free_space)
         self._ledger = Ledger(database, identity.row, pool.queues, slots, self._disk)
-        self._orders = Orders(slots, settings, identity.name, identity.parent)
+        self._orders = Orders(slots, settings, identity.name, identity.parent, notify)
         self._watchman = Watchman(os.path.dirname(presence.path), identity.uuid, settings.job_lock_timeout)
         self._wakeup = Wakeup(signals, database.lock_path)
         self._look_at = 0.0
@@ -88,9 +95,15 @@ class Worker:
         self._beat_at = 0.0
         self._trouble_until: float | None = None
 
+    def resume(self, handover: Handover) -> None:
+        """Go on with what the program before an exec left."""
+        self._slots.resume(handover.attempts)
+        self._orders.state = handover.state
+        self._ledger.done = handover.done
+
     def run(self) -> int:
         """Work until there is a reason to end; returns the exit code."""
-        event("worker.started", worker=self._identity.name, pid=os.getpid(), slots=self._slots.size)
+        self._notify.ready()
         while True:
             now = time.monotonic()
             for number in self._signals.take():
@@ -99,6 +112,7 @@ class Worker:
             self._ledger.take(self._slots.reap(now))
             self._ledger.take(self._slots.advance(now))
             drained = self._serve(now)
+            self._reload_if_asked(now)
             self._watchman.work(now)
             self._publish(now)
             if drained or (self._orders.stopping and not self._slots.running and not self._ledger.unwritten):
@@ -117,6 +131,31 @@ class Worker:
             self._tell_state()
         self._orders.receive(number, now)
         self._beat_at = 0.0
+
+    def _reload_if_asked(self, now: float) -> None:
+        if self._orders.reload:
+            self._orders.reload = False
+            self._reload.ask(now)
+        # Results are on disk before the exec; a database in trouble puts it off.
+        if self._orders.stopping or self._ledger.unwritten or not self._reload.is_ready(now):
+            return
+        who = self._identity
+        self._notify.reloading()
+        self._database.close()
+        self._reload.exec(
+            Handover(
+                who.row,
+                who.uuid,
+                self._presence.instance,
+                who.parent,
+                who.started_at,
+                self._ledger.done,
+                self._orders.state,
+                self._presence.fileno(),
+                self._slots.hand_over(),
+            )
+        )
+        self._notify.ready()
 
     def _serve(self, now: float) -> bool:
         """All that takes the database; returns whether a drain is over. While the database can't be written nothing
@@ -161,9 +200,16 @@ class Worker:
         self._beat += 1
         who = self._identity
         running = len(self._slots.running)
+        self._notify.alive()
+        self._notify.status(self._status(running))
         self._presence.publish(
             Record(who.uuid, os.getpid(), self._orders.state, running, self._ledger.done, who.started_at, self._beat)
         )
+
+    def _status(self, running: int) -> str:
+        if self._trouble_until is not None:
+            return "the database can't be written; results are kept"
+        return f"{self._orders.state}: {running}/{self._slots.size} slots, {self._ledger.done} done"
 
     def _tell_state(self) -> None:
         event(

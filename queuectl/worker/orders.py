@@ -9,6 +9,7 @@ import signal
 from queuectl.domain.settings import Settings
 from queuectl.domain.states import Outcome
 from queuectl.worker.log import event
+from queuectl.worker.notify import Notify
 from queuectl.worker.slots import Slots
 
 _ORPHAN_GRACE = 3.0
@@ -18,19 +19,22 @@ _GIVE_UP_AFTER = 10.0
 
 
 class Orders:
-    """`running` → `draining` (USR2) → `stopping` (TERM, INT, QUIT)."""
+    """`running` → `draining` (USR2) → `stopping` (TERM, INT, QUIT); HUP asks for a reload on the way."""
 
-    def __init__(self, slots: Slots, settings: Settings, name: str, parent: int) -> None:
+    def __init__(self, slots: Slots, settings: Settings, name: str, parent: int, notify: Notify) -> None:
         """`parent` is the pid of the process that started this one."""
         self.state = "running"
         self.stop_at: float | None = None
         """When what still runs is ended, once stopping; monotonic."""
         self.give_up_at = float("inf")
         """When not to wait any longer for a database that can't be written."""
+        self.reload = False
+        """A reload was asked for; whoever heeds it takes this back."""
         self._slots = slots
         self._settings = settings
         self._name = name
         self._parent = parent
+        self._notify = notify
 
     @property
     def claims(self) -> bool:
@@ -55,6 +59,8 @@ class Orders:
         elif number == signal.SIGQUIT:
             self._stop(now, 0)
             self._hasten(now, 0)
+        elif number == signal.SIGHUP:
+            self.reload = not self.stopping
         elif number == signal.SIGUSR2 and self.claims:
             self.state = "draining"
             event("worker.draining", worker=self._name, running=len(self._slots.running))
@@ -68,6 +74,7 @@ class Orders:
         if not self.stopping:
             self.state = "stopping"
             self.stop_at = now + timeout
+            self._notify.stopping(timeout + self._settings.kill_grace + _GIVE_UP_AFTER)
             event("worker.stopping", worker=self._name, running=len(self._slots.running), timeout=timeout)
 
     def _hasten(self, now: float, grace: float | None) -> None:

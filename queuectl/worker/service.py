@@ -28,10 +28,13 @@ from queuectl.execution.identity import boot_id, host_id
 from queuectl.pools.presence import Presence, Record, Taken, first_free
 from queuectl.storage import workers
 from queuectl.storage.database import Database
+from queuectl.worker.handover import Handover, take
 from queuectl.worker.leader import Leader
 from queuectl.worker.log import event, set_up
 from queuectl.worker.loop import EXIT_GONE, EXIT_OK, Identity, Worker
+from queuectl.worker.notify import Notify
 from queuectl.worker.recovery import Recovery
+from queuectl.worker.reload import Reload
 from queuectl.worker.signals import Signals
 from queuectl.worker.slots import Slots
 
@@ -56,22 +59,55 @@ def run(place: Installation, settings: Settings, pool_name: str, instance: int |
         UsageError: there is no such pool.
         DatabaseError: the database is one that waiting won't mend.
     """
-    pool = settings.pools.get(pool_name)
-    if pool is None:
-        known = ", ".join(sorted(settings.pools))
-        raise UsageError(f"no pool {pool_name!r}; the configuration has: {known}", hint="`queuectl config show`")
+    pool = pool_of(settings, pool_name)
     set_up(settings.log_level)
-    parent = os.getppid()
+    handover = take()
+    parent = handover.parent if handover else os.getppid()
     signals = Signals()
+    notify = Notify()
     if _is_orphan(parent):
         return EXIT_OK
     if not os.path.isdir(place.home):
         return _leave_gone(place, parent)
     libc.become_subreaper()
+    notify.ready()
+    waiting = _Waiting(signals, notify)
     try:
-        presence = _take_name(place, signals, pool_name, instance)
+        if handover:
+            presence = Presence.adopt(handover.presence, place.locks, pool_name, handover.instance)
+        else:
+            presence = _take_name(place, waiting, pool_name, instance)
         try:
-            return _serve(place, settings, pool, presence, signals, parent, drain)
+            database = _open(database_file(place, settings), settings, waiting)
+            identity = _resumed(handover, presence) if handover else _registered(database, presence, parent, waiting)
+            slots = Slots(pool.concurrency, identity.uuid, pool.name, place.output, _environment(place, pool))
+            recovery = Recovery(database, place.locks, place.output, identity.uuid)
+            leader = Leader(database, settings, place.locks, place.output, recovery)
+            reload = Reload(place, pool_name, slots)
+            worker = Worker(
+                identity,
+                settings,
+                pool,
+                database,
+                presence,
+                signals,
+                slots,
+                recovery,
+                leader,
+                reload,
+                notify,
+                drain=drain,
+            )
+            if handover:
+                worker.resume(handover)
+                event("worker.reloaded", worker=identity.name, pid=os.getpid(), running=len(slots.running))
+            else:
+                # What the former holder of this name left isn't the leader's alone to find: it is dead for sure.
+                recovery.look(time.monotonic())
+                event("worker.started", worker=identity.name, pid=os.getpid(), slots=slots.size)
+            code = worker.run()
+            database.close()
+            return _leave_gone(place, parent) if code == EXIT_GONE else code
         finally:
             presence.close()
     except _ToldToStop:
@@ -85,38 +121,13 @@ def run(place: Installation, settings: Settings, pool_name: str, instance: int |
         raise
 
 
-def _serve(
-    place: Installation,
-    settings: Settings,
-    pool: Pool,
-    presence: Presence,
-    signals: Signals,
-    parent: int,
-    drain: bool,
-) -> int:
-    own_uuid, started_at = uuid.uuid4().hex, now_ms()
-    presence.publish(Record(own_uuid, os.getpid(), "starting", 0, 0, started_at, 0))
-    database = _open(database_file(place, settings), settings, signals)
-    start = workers.WorkerStart(0, own_uuid, presence.name, host_id(), boot_id(), os.getpid())
-    row = _registered(database, start, signals)
-    recovery = Recovery(database, place.locks, place.output, own_uuid)
-    worker = Worker(
-        Identity(row, own_uuid, presence.name, parent, started_at),
-        settings,
-        pool,
-        database,
-        presence,
-        signals,
-        Slots(pool.concurrency, own_uuid, pool.name, place.output, _environment(place, pool)),
-        recovery,
-        Leader(database, settings, place.locks, place.output, recovery),
-        drain=drain,
-    )
-    # What the former holder of this name left isn't the leader's alone to find: this worker knows that it is dead.
-    recovery.look(time.monotonic())
-    code = worker.run()
-    database.close()
-    return _leave_gone(place, parent) if code == EXIT_GONE else code
+def pool_of(settings: Settings, name: str) -> Pool:
+    """The pool of that name. Raises UsageError: there is none."""
+    pool = settings.pools.get(name)
+    if pool is None:
+        known = ", ".join(sorted(settings.pools))
+        raise UsageError(f"no pool {name!r}; the configuration has: {known}", hint="`queuectl config show`")
+    return pool
 
 
 def _environment(place: Installation, pool: Pool) -> dict[str, str]:
@@ -126,49 +137,61 @@ def _environment(place: Installation, pool: Pool) -> dict[str, str]:
     return environment
 
 
-def _take_name(place: Installation, signals: Signals, pool: str, instance: int | None) -> Presence:
+class _Waiting:
+    """What a worker does while it can't begin: say why, once, and heed signals."""
+
+    def __init__(self, signals: Signals, notify: Notify) -> None:
+        self._signals = signals
+        self._notify = notify
+        self._said = ""
+
+    def pause(self, reason: str) -> None:
+        """A moment before the next try. Raises _ToldToStop where a signal says so meanwhile."""
+        if reason != self._said:
+            self._said = reason
+            event("worker.waiting", logging.WARNING, reason=reason)
+            self._notify.status(f"waiting: {reason}")
+        self._notify.alive()
+        select.select([self._signals], [], [], _TRY_AGAIN)
+        if any(number in _ENDING for number in self._signals.take()):
+            raise _ToldToStop
+
+
+def _take_name(place: Installation, waiting: _Waiting, pool: str, instance: int | None) -> Presence:
     """The lock of the worker's name; waits while another process has it."""
     if instance is None:
         return first_free(place.locks, pool)
-    said = False
     while True:
         try:
             return Presence.acquire(place.locks, pool, instance)
         except Taken as error:
-            if not said:
-                event("worker.waiting", worker=f"{pool}-{instance}", reason=str(error))
-                said = True
-        _pause(signals)
+            waiting.pause(str(error))
 
 
-def _open(path: str, settings: Settings, signals: Signals) -> Database:
+def _open(path: str, settings: Settings, waiting: _Waiting) -> Database:
     """The database, waited for where waiting may help."""
-    said = False
     while True:
         try:
             # The leader alone checkpoints: a loop must not be the one that happens to cross the limit.
             return Database(path, synchronous=settings.synchronous, patience=_PATIENCE, checkpoints=False)
         except (DatabaseUnavailable, DiskFull) as error:
-            if not said:
-                event("worker.waiting", logging.WARNING, reason=str(error))
-                said = True
-        _pause(signals)
+            waiting.pause(str(error))
 
 
-def _registered(database: Database, start: workers.WorkerStart, signals: Signals) -> int:
+def _registered(database: Database, presence: Presence, parent: int, waiting: _Waiting) -> Identity:
+    """A new start of this name, written down."""
+    own, now = uuid.uuid4().hex, now_ms()
+    presence.publish(Record(own, os.getpid(), "starting", 0, 0, now, 0))
+    start = workers.WorkerStart(0, own, presence.name, host_id(), boot_id(), os.getpid())
     while True:
         try:
-            return workers.register(database, start, now_ms())
+            return Identity(workers.register(database, start, now), own, presence.name, parent, now)
         except DatabaseError as error:
-            event("worker.waiting", logging.WARNING, reason=str(error))
-        _pause(signals)
+            waiting.pause(str(error))
 
 
-def _pause(signals: Signals) -> None:
-    """A moment before the next try. Raises _ToldToStop where a signal says so meanwhile."""
-    select.select([signals], [], [], _TRY_AGAIN)
-    if any(number in _ENDING for number in signals.take()):
-        raise _ToldToStop
+def _resumed(handover: Handover, presence: Presence) -> Identity:
+    return Identity(handover.row, handover.uuid, presence.name, handover.parent, handover.started_at)
 
 
 def _is_orphan(parent: int) -> bool:

@@ -29,6 +29,8 @@ class Signals:
         for number in WATCHED:
             signal.signal(number, _nothing)
             signal.siginterrupt(number, False)
+        # The program before an exec blocked them until now.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
 
     def fileno(self) -> int:
         """Readable when a signal has come."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from queuectl.domain.clock import now_ms
 from queuectl.domain.states import Outcome
@@ -14,6 +14,7 @@ from queuectl.execution.place import forget_spool, output_path
 from queuectl.execution.spawn import CannotRun, NoRoom
 from queuectl.storage.claims import Claim, Ending, Usage
 from queuectl.worker.attempt import Attempt, Exit
+from queuectl.worker.handover import RunningAttempt
 from queuectl.worker.settling import settle
 
 
@@ -25,6 +26,8 @@ class Slots:
         self.running: dict[int, Attempt] = {}
         """By slot."""
         self._by_pid: dict[int, Attempt] = {}
+        self._exits: dict[int, int | None] = {}
+        """The statuses of children that are no jobs, but expected; None while they run."""
         self._spools: dict[int, Output] = {}
         """The files of the free slots."""
         self._uuid = worker_uuid
@@ -36,7 +39,7 @@ class Slots:
     @property
     def free(self) -> int:
         """How many places have no attempt."""
-        return self.size - len(self.running)
+        return max(0, self.size - len(self.running))
 
     def next_free(self, count: int) -> list[int]:
         """The first `count` of the free slots."""
@@ -78,10 +81,10 @@ class Slots:
 
     def _keep(self, attempt: Attempt) -> None:
         """Keep the attempt's file for the slot's next one, unless it was moved to its place."""
-        if attempt.output.reusable:
-            self._spools[attempt.claim.slot] = attempt.output
-        else:
+        if attempt.output.placed:
             attempt.output.close()
+        else:
+            self._spools[attempt.claim.slot] = attempt.output
 
     def reap(self, now: float) -> list[Attempt]:
         """Take in all children that have ended; returns the attempts that are over with them.
@@ -97,10 +100,23 @@ class Slots:
             if pid == 0:
                 break
             attempt = self._by_pid.pop(pid, None)
-            if attempt is not None:  # else an orphan that this process adopted
+            if pid in self._exits:
+                self._exits[pid] = status
+            elif attempt is not None:  # else an orphan that this process adopted
                 attempt.exit = Exit(status, Usage(used.ru_maxrss * 1024, used.ru_utime, used.ru_stime))
                 ended.append(attempt)
         return [attempt for attempt in ended if self._is_over(attempt, now)]
+
+    def expect(self, pid: int) -> None:
+        """Keep the exit status of a child that is no job, for `exit_of`."""
+        self._exits[pid] = None
+
+    def exit_of(self, pid: int) -> int | None:
+        """The status of an expected child that has ended, once; None while it runs."""
+        status = self._exits[pid]
+        if status is not None:
+            del self._exits[pid]
+        return status
 
     def _is_over(self, attempt: Attempt, now: float) -> bool:
         if attempt.termination is not None:
@@ -124,6 +140,23 @@ class Slots:
         ending = attempt.ending(now_ms(), forgiven=forgiven)
         self._keep(attempt)
         return ending
+
+    def hand_over(self) -> tuple[RunningAttempt, ...]:
+        """What runs, for the program after an exec."""
+        return tuple(attempt.handed_over() for attempt in self.running.values())
+
+    def resume(self, attempts: Iterable[RunningAttempt]) -> None:
+        """Go on with what ran before an exec; a slot may have a number that a smaller pool no longer gives out."""
+        for each in attempts:
+            claim = each.claim
+            place = output_path(self._outputs, claim.id, claim.number)
+            output = Output.inherited(
+                each.output, self._outputs, self._uuid, claim.slot, place if each.placed else None
+            )
+            mark = mark_of(self._uuid, claim.job, claim.number)
+            attempt = self.running[claim.slot] = Attempt.resumed(each, mark, output, place)
+            if attempt.exit is None:
+                self._by_pid[attempt.process.pid] = attempt
 
     def close(self) -> None:
         """Remove the spool; nothing runs any more."""

@@ -1,0 +1,124 @@
+"""HUP: another program or configuration under the same PID, while the jobs run on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+from real_home import alive, sleepers, until
+
+
+@pytest.mark.parametrize("pause", [0.1, 1.0])
+def test_jobs_go_on_over_ten_reloads(home, pause):
+    worker = home.worker("--instance", "0", concurrency=20)
+    jobs = [
+        home.enqueue(f"echo begin; sleep 3; echo end {number}; exit {number}", max_retries=0) for number in range(20)
+    ]
+    for job in jobs:
+        home.in_state(job, "processing")
+    for _ in range(10):
+        worker.send_signal(signal.SIGHUP)
+        time.sleep(pause)  # the pause is what is tested
+    for number, job in enumerate(jobs):
+        ended = home.ended(job)
+        assert (ended.attempts, ended.last.exit_code, ended.last.outcome.value) == (
+            1,
+            number,
+            "failed" if number else "completed",
+        )
+        assert ended.last.tail == f"begin\nend {number}\n".encode()
+        assert ended.last.pid > 0
+    assert worker.poll() is None
+    home.await_log(worker, "worker.reloaded")
+    assert home.document("worker", "status")[0]["pid"] == worker.pid
+
+
+def test_a_timeout_goes_on_over_a_reload(home):
+    number = f"6{time.monotonic_ns() % 10**8}"
+    worker = home.worker()
+    job = home.enqueue(f"setsid sleep {number} & sleep {number}", timeout="1500ms", max_retries=0)
+    until(lambda: len(sleepers(number)) == 2, "the job's processes")
+    worker.send_signal(signal.SIGHUP)
+    home.await_log(worker, "worker.reloaded")
+    ended = home.ended(job)
+    assert ended.last.error == "timed out after 1.5 s"
+    assert 1500 <= ended.last.finished_at - ended.last.started_at < 3000
+    assert sleepers(number) == []
+
+
+def test_an_end_that_was_begun_goes_on_over_a_reload(home):
+    number = f"6{time.monotonic_ns() % 10**8}"
+    worker = home.worker()
+    job = home.enqueue(f"trap 'echo told' TERM; while :; do sleep {number}; done", kill_grace="1500ms")
+    until(lambda: sleepers(number), "the job's processes")
+    home.queue.cancel(job)
+    until(lambda: "told" in home.cli("logs", job), "TERM to arrive")
+    worker.send_signal(signal.SIGHUP)
+    home.await_log(worker, "worker.reloaded")
+    ended = home.ended(job)
+    assert ended.state.value == "cancelled"
+    assert ended.last.tail == b"told\n", "TERM is sent once"
+    assert sleepers(number) == []
+
+
+def test_new_settings_hold_after_a_reload(home):
+    worker = home.worker(concurrency=1)
+    first = home.enqueue("sleep 5")
+    home.in_state(first, "processing")
+    second = home.enqueue("true")
+    home.cli("config", "set", "pools.default.concurrency", "2")
+    worker.send_signal(signal.SIGHUP)
+    home.await_log(worker, "worker.reloaded")
+    assert home.ended(second).state.value == "completed"
+    assert home.queue.get(first).state.value == "processing"
+
+
+def test_a_broken_configuration_is_refused_and_the_old_one_stays(home):
+    worker = home.worker()
+    job = home.enqueue("sleep 1; echo whole")
+    home.in_state(job, "processing")
+    with open(os.path.join(home.path, "config.d", "99-broken.yaml"), "w") as file:
+        file.write("max_retrys: 5\n")
+    worker.send_signal(signal.SIGHUP)
+    assert "max_retries" in home.await_log(worker, "worker.reload_refused")
+    assert home.ended(job).last.tail == b"whole\n"
+    os.unlink(os.path.join(home.path, "config.d", "99-broken.yaml"))
+    worker.send_signal(signal.SIGHUP)
+    home.await_log(worker, "worker.reloaded")
+
+
+def test_leftovers_of_a_job_are_found_after_a_reload(home):
+    number = f"6{time.monotonic_ns() % 10**8}"
+    worker = home.worker()
+    job = home.enqueue(f"(setsid sh -c 'env -i sleep {number} &' &); sleep 1")
+    until(lambda: sleepers(number), "the job's processes")
+    worker.send_signal(signal.SIGHUP)
+    home.await_log(worker, "worker.reloaded")
+    assert home.ended(job).state.value == "completed"
+    assert sleepers(number) == []
+
+
+def test_a_reloaded_worker_stops_as_any_other(home):
+    worker = home.worker()
+    job = home.enqueue("sleep 1")
+    home.in_state(job, "processing")
+    worker.send_signal(signal.SIGHUP)
+    home.await_log(worker, "worker.reloaded")
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(10) == 0
+    assert home.queue.get(job).state.value == "completed"
+    assert os.listdir(os.path.join(home.path, "locks")) == ["leader.lock"]
+
+
+def test_reload_of_supervised_workers_keeps_their_pids_and_jobs(home):
+    home.cli("worker", "start", "--count", "2")
+    before = {each["name"]: each["pid"] for each in home.document("worker", "status")}
+    job = home.enqueue("sleep 2; echo whole")
+    home.in_state(job, "processing")
+    home.cli("worker", "reload")
+    ended = home.ended(job)
+    assert (ended.attempts, ended.last.tail) == (1, b"whole\n")
+    assert {each["name"]: each["pid"] for each in home.document("worker", "status")} == before
+    assert all(alive(pid) for pid in before.values())
