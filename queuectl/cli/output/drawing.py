@@ -38,7 +38,8 @@ def draw(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, colored: 
         )
     for row in rows:
         table.add_row(*(Text(visible(cell.text), style=cell.style) for cell in row))
-    console.print(table, width=sum(widths) + _GAP * len(widths), crop=False)
+    console.width = max(console.width, sum(widths) + _GAP * len(widths))
+    console.print(table, crop=False)
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], available: int) -> list[int]:
