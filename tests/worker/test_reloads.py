@@ -59,7 +59,7 @@ def test_an_end_that_was_begun_goes_on_over_a_reload(home):
     home.await_log(worker, "worker.reloaded")
     ended = home.ended(job)
     assert ended.state.value == "cancelled"
-    assert ended.last.tail == b"told\n", "TERM is sent once"
+    assert ended.last.tail.count(b"told") == 1, "TERM is sent once"
     assert sleepers(number) == []
 
 
