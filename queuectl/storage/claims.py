@@ -99,6 +99,8 @@ SELECT job_id, command, argv, cwd, env, stdin, timeout_ms, kill_grace_ms, backof
     backoff_jitter, no_retry_exit_codes, output_limit, tags, description
 FROM job_specs WHERE job_id IN ({ids})
 """
+_QUEUES_AT_ONCE = 100
+"""SQLite takes no more than 500 SELECTs in one."""
 _ATTEMPT = "INSERT INTO attempts (job_id, number, worker_id, slot, started_at) VALUES (?, ?, ?, ?, ?)"
 _STARTED = """
 UPDATE attempts SET pid = ?, proc_starttime = ?, started_at = ?
@@ -154,12 +156,7 @@ def claim(
     """
     database.change(_PROMOTE, (now, now, _PROMOTED_AT_ONCE))
     found = [queue for (queue,) in database.rows(_QUEUES) if queues is None or queue in queues]
-    if not found:
-        return []
-    ready = " UNION ALL ".join([_READY] * len(found)) + " ORDER BY priority DESC, run_at, id LIMIT ?"
-    wanted = len(slots)
-    parameters = [value for queue in found for value in (queue, wanted)]
-    order = [row[0] for row in database.rows(ready, [*parameters, wanted])]
+    order = _ready(database, found, len(slots))
     if not order:
         return []
     ids = ", ".join("?" * len(order))
@@ -169,6 +166,18 @@ def claim(
     placed = list(zip(order, slots, strict=False))
     database.change_many(_ATTEMPT, [(job, claimed[job][3], worker, slot, now) for job, slot in placed])
     return [Claim._make((*claimed[job], slot, specs[job])) for job, slot in placed]
+
+
+def _ready(database: Database, queues: Sequence[str], wanted: int) -> list[int]:
+    """The rows of the best `wanted` pending jobs of the queues, the best first."""
+    ready: list[Row] = []
+    for start in range(0, len(queues), _QUEUES_AT_ONCE):
+        part = queues[start : start + _QUEUES_AT_ONCE]
+        select = " UNION ALL ".join([_READY] * len(part)) + " ORDER BY priority DESC, run_at, id LIMIT ?"
+        parameters = [value for queue in part for value in (queue, wanted)]
+        ready += database.rows(select, [*parameters, wanted])
+    ready.sort(key=lambda row: (-row[1], row[2], row[0]))
+    return [row[0] for row in ready[:wanted]]
 
 
 def finish(database: Database, worker: int, endings: Sequence[Ending]) -> list[Ending]:

@@ -15,13 +15,16 @@ from queuectl.errors import (
     DatabaseUnavailable,
     DiskFull,
     DuplicateJob,
+    QueuectlError,
+    UsageError,
 )
 
 Row = tuple[Any, ...]
 """A row of a result: the one `Any` that what the database says comes as."""
 
 # Peewee wraps what execute() raises; what comes up while reading the rows is the driver's own.
-_ERRORS = (peewee.PeeweeException, peewee.sqlite3.Error)  # type: ignore[attr-defined]
+# A parameter with a lone surrogate, such as an argument that is no UTF-8, gets as far as the driver.
+_ERRORS = (peewee.PeeweeException, peewee.sqlite3.Error, UnicodeEncodeError)  # type: ignore[attr-defined]
 
 
 class Connection:
@@ -82,17 +85,24 @@ class Connection:
         return self._peewee
 
 
-def translate(error: Exception, path: str) -> DatabaseError | DuplicateJob:
+def translate(error: Exception, path: str) -> QueuectlError:
     """The error of our tree for one of Peewee's or the driver's, by SQLite's own words for it."""
+    if isinstance(error, UnicodeEncodeError):
+        return UsageError(f"expected text in valid UTF-8, got {error.object[:100]!a}")
     text = str(error)
     if "UNIQUE constraint" in text:
         return DuplicateJob(text)
     if "disk is full" in text or "disk I/O error" in text:
         return DiskFull(f"{path}: {text}", hint="free some space, then do it again: nothing was written")
-    if "readonly" in text:
+    if "readonly" in text or ("unable to open" in text and not _may_write(path)):
         return DatabaseReadOnly(f"{path}: can't be written", hint="run it as the owner of the home")
     if "malformed" in text or "not a database" in text:
         return DatabaseDamaged(f"{path}: {text}", hint="keep the file, and put a backup in its place")
     if "locked" in text or "unable to open" in text:
         return DatabaseUnavailable(f"{path}: {text}", hint="another program holds it, or it can't be read; try again")
     return DatabaseError(f"{path}: {text}")
+
+
+def _may_write(path: str) -> bool:
+    places = [place for place in (path, os.path.dirname(path)) if os.path.exists(place)]
+    return all(os.access(place, os.W_OK, effective_ids=True) for place in places)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from queuectl.domain.intake import generate_id
 from queuectl.domain.job import NewJob
-from queuectl.domain.states import ENDED
 from queuectl.errors import DuplicateJob
 
 if TYPE_CHECKING:
@@ -130,8 +129,8 @@ def _named(database: Database, jobs: Sequence[NewJob], ids: Sequence[str]) -> Du
 def _taken(database: Database, column: str, values: Sequence[str | None]) -> dict[str, str]:
     """Which of the values are in the column of a job (for the unique key: an unended one), and the jobs' ids."""
     marks = ", ".join("?" * len(values))
-    states = ", ".join(f"'{state}'" for state in sorted(ENDED))
-    unended = f"AND state NOT IN ({states})" if column == "unique_key" else ""
+    # The condition of the index, word for word: else SQLite doesn't see that it serves.
+    unended = "AND state NOT IN ('completed', 'dead', 'cancelled')" if column == "unique_key" else ""
     return dict(
         database.rows(f"SELECT {column}, public_id FROM jobs WHERE {column} IN ({marks}) {unended}", values)  # noqa: S608
     )

@@ -31,7 +31,8 @@ def forget(database: Database, rows: list[int], state: State) -> None:
     with database.write(synced=False):
         database.change_many("DELETE FROM jobs WHERE id = ? AND state = ?", [(row, state.value) for row in rows])
         database.change("DELETE FROM workers WHERE ended_at < (SELECT started_at FROM attempts ORDER BY id LIMIT 1)")
-    database.rows("PRAGMA incremental_vacuum(1000)")
+        # Within the transaction: it is a write, and needs the write lock as every one does.
+        database.rows("PRAGMA incremental_vacuum(1000)")
 
 
 def checkpoint(database: Database, *, truncate: bool = False) -> int:

@@ -52,12 +52,19 @@ class WriteLock:
 
         A byte at offset 0: the file never grows. A watch on SQLite's own WAL fires before the commit can be seen.
         """
-        os.pwrite(self._fd, b"\n", 0)
+        try:
+            os.pwrite(self._fd, b"\n", 0)
+        except OSError:
+            pass  # no room for the first byte, say: the work is committed, and workers look by themselves too
 
     def release(self) -> None:
         """Let the next one in."""
         fd, self._fd = self._fd, -1
-        os.close(fd)
+        try:
+            # Closing alone wouldn't do: a child that another thread forked meanwhile shares the descriptor.
+            fcntl.flock(fd, fcntl.LOCK_UN)
+        finally:
+            os.close(fd)
 
 
 def open_lock_file(path: str) -> int:

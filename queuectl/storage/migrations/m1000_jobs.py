@@ -40,7 +40,6 @@ SQLITE = (
     """,
     "CREATE INDEX jobs_ready ON jobs (queue, priority DESC, run_at, id) WHERE state = 'pending'",
     "CREATE INDEX jobs_due ON jobs (run_at, id) WHERE state IN ('scheduled', 'failed')",
-    "CREATE INDEX jobs_waiting ON jobs (state, id) WHERE state IN ('blocked', 'held')",
     "CREATE INDEX jobs_running ON jobs (worker_id) WHERE state = 'processing'",
     "CREATE INDEX jobs_finished ON jobs (state, finished_at, id) WHERE state IN ('completed', 'dead', 'cancelled')",
     """
