@@ -26,7 +26,7 @@ class GlobalOption(click.Option):
         super().__init__(declarations, metavar=metavar, help=says, expose_value=False, callback=_keep, **kind)
 
 
-_GLOBAL = (
+GLOBAL = (
     GlobalOption("--home", metavar="DIR", says="The directory of the queue, instead of $QUEUECTL_HOME or ~/.queuectl."),
     GlobalOption(
         "--config", "config_file", metavar="FILE", says="The YAML, instead of $QUEUECTL_CONFIG or the home's."
@@ -42,6 +42,7 @@ _GLOBAL = (
     GlobalOption("-q", "--quiet", is_flag=True, says="Say nothing but data and errors."),
     GlobalOption("-v", "--verbose", "verbosity", count=True, says="Say more; twice: errors of queuectl in full."),
 )
+"""What every command takes, before and after its name."""
 
 
 class Command(click.Command):
@@ -54,7 +55,7 @@ class Command(click.Command):
         return text.split(". ")[0].split(": ")[0].rstrip(".") + "."
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        return [*super().get_params(ctx), *_GLOBAL]
+        return [*super().get_params(ctx), *GLOBAL]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         _format_options(self, ctx, formatter)
@@ -66,7 +67,7 @@ class Group(click.Group):
     command_class = Command
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        return [*super().get_params(ctx), *_GLOBAL]
+        return [*super().get_params(ctx), *GLOBAL]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         self.format_commands(ctx, formatter)
@@ -94,7 +95,7 @@ def group(name: str) -> Callable[[Callable[..., object]], Group]:
 
 
 def _format_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-    everywhere = [record for option in _GLOBAL if (record := option.get_help_record(ctx))]
+    everywhere = [record for option in GLOBAL if (record := option.get_help_record(ctx))]
     options = [param for param in command.get_params(ctx) if not isinstance(param, click.Argument)]
     own = [record for option in options if (record := option.get_help_record(ctx))]
     for title, records in (("Options", [each for each in own if each not in everywhere]), ("Everywhere", everywhere)):
@@ -134,9 +135,16 @@ def split(values: Sequence[str]) -> list[str]:
 FORMS = ("table", "wide", "json", "jsonl", "id")
 """How a list can be printed."""
 
+limit_option = click.option(
+    "--limit", metavar="N", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0 = all."
+)
 list_options = options(
     click.option(
-        "-o", "--output", "form", type=click.Choice(FORMS), help="table, wide, json, jsonl, or id: one id a line."
+        "-o",
+        "--output",
+        "form",
+        type=click.Choice(FORMS),
+        help="How to print it; id = ids alone.",
     ),
     json_option,
 )

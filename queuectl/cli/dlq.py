@@ -32,7 +32,9 @@ def dlq() -> None:
 
 
 @dlq.command("list")
-@click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0 = all.")
+@click.option(
+    "--limit", metavar="N", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0 = all."
+)
 @list_options
 @click.pass_obj
 def list_dead(session: Session, limit: int, form: str | None, as_json: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from queuectl.config.keys import ROOT, Entry, Key, Named
+from queuectl.config.keys import ROOT, Entry, Key, Named, Section
 
 _HEAD = """\
 # The configuration of queuectl: every key, what it means, and its default. docs/configuration.md says more.
@@ -14,8 +14,9 @@ _HEAD = """\
 #
 # Durations: 90 or 90s, 5m, 1h30m, 30d. Sizes: 4096, 64KiB, 10MiB. Text such as no, on or 12:30 needs quotes in YAML.
 """
-_NAMES = {"NAME": "default", "VARIABLE": "TMPDIR"}
-_VALUES = {"VARIABLE": "/var/tmp"}  # noqa: S108 - an example
+
+
+_EMPTY = '""'
 
 
 def example() -> str:
@@ -24,24 +25,23 @@ def example() -> str:
 
 
 def _lines(entry: Entry, indent: str) -> Iterator[str]:
-    if isinstance(entry, Named):
-        name = _NAMES[entry.placeholder]
-        yield from _entry(name, entry.each, indent, _VALUES.get(entry.placeholder))
-    elif not isinstance(entry, Key):
+    if isinstance(entry, Section):
         for name, child in entry.keys.items():
             if not indent:
                 yield "\n"
-            yield from _entry(name, child, indent, None)
+            yield from _named(name, child, indent)
+    elif isinstance(entry, Named):
+        yield from _named("default", entry.each, indent)
 
 
-def _entry(name: str, entry: Entry, indent: str, value: str | None) -> Iterator[str]:
+def _named(name: str, entry: Entry, indent: str) -> Iterator[str]:
     if isinstance(entry, Key):
-        shown = entry.kind.show(entry.default) if value is None else value
         yield f"# {indent}{entry.doc}\n"
-        yield f"#{indent}{name}: {shown if shown != '' else _EMPTY}\n"
+        shown = entry.kind.show(entry.default)
+        yield f"#{indent}{name}: {_EMPTY if shown == '' else shown}\n"
+    elif isinstance(entry, Named) and isinstance(entry.each, Key):
+        yield f"# {indent}{entry.each.doc}\n"
+        yield f"#{indent}{name}: {{}}\n"
     else:
         yield f"#{indent}{name}:\n"
         yield from _lines(entry, indent + "  ")
-
-
-_EMPTY = '""'

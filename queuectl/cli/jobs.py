@@ -14,7 +14,9 @@ from queuectl.cli.session import Session
 @filter_options
 @click.option("--search", metavar="TEXT", help="With this in the id, the command or the description.")
 @click.option("--since", metavar="TIME", help="Queued since then: 2h (ago), or a time.")
-@click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0 = all.")
+@click.option(
+    "--limit", metavar="N", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0 = all."
+)
 @list_options
 @click.pass_obj
 def list_jobs(

@@ -231,7 +231,9 @@ def _run(session: Session, pool: str, instance: int | None, drain: bool) -> int:
     from queuectl.config.installation import create
     from queuectl.worker.service import run as serve
 
-    create(session.place)
+    if instance is None:
+        # A service manager names the number. What it restarts must not make the home anew that somebody removed.
+        create(session.place)
     return serve(session.place, session.config.settings, pool, instance, drain=drain)
 
 
