@@ -18,6 +18,7 @@ from queuectl.config.kinds import (
     size,
     whole,
 )
+from queuectl.config.service_kinds import account, directive, path, percent
 from queuectl.config.spelling import did_you_mean
 from queuectl.domain.settings import Pool, Service, Settings
 
@@ -80,6 +81,7 @@ Entry = Key | Section | Named
 
 _BUILT_IN = Settings()
 _POOL = Pool("")
+_SERVICE = Service()
 
 POOL = Section(
     {
@@ -92,11 +94,37 @@ POOL = Section(
             "the name of an environment variable",
             "VARIABLE",
         ),
+        "user": Key(account(), _POOL.user, "Whom its workers run as; empty = as service.user says."),
+        "group": Key(account(), _POOL.group, "Their group; empty = the user's own (systemd)."),
+        "nice": Key(whole(-20, 19), _POOL.nice, "How much they yield to other processes; below 0 only by systemd."),
+        "memory_max": Key(
+            size(), _POOL.memory_max, "The most memory of a worker with its jobs; 0 = no limit (systemd)."
+        ),
+        "cpu_quota": Key(
+            percent(), _POOL.cpu_quota, "The most CPU of a worker with its jobs, 100% = one; 0% = no limit (systemd)."
+        ),
+        "tasks_max": Key(
+            whole(0, 10**7), _POOL.tasks_max, "The most processes and threads of a worker; 0 = the system's (systemd)."
+        ),
+        "environment_file": Key(
+            path(), _POOL.environment_file, "A file of variables for its workers and jobs, VAR=value a line (systemd)."
+        ),
+        "hardening": Key(
+            choice("auto", "compatible", "strict"),
+            _POOL.hardening,
+            "How its units are hardened; auto = as service.hardening says.",
+        ),
+        "directives": Named(
+            Key(directive(), None, "A further directive of the pool's units, as it stands there (systemd)."),
+            re.compile(r"[A-Z][A-Za-z]{1,63}"),
+            "the name of a directive in [Service], as LimitNOFILE",
+            "DIRECTIVE",
+        ),
     },
     later=frozenset(
         {
-            *("nice", "user", "group", "umask", "memory_max", "memory_high", "tasks_max", "cpus", "cpu_quota"),
-            *("cpu_weight", "io_class", "io_weight", "memory_limit", "cpu_limit", "resources", "limits", "hardening"),
+            *("umask", "memory_high", "cpus", "cpu_weight", "io_class", "io_weight"),
+            *("memory_limit", "cpu_limit", "resources", "limits"),
         }
     ),
 )
@@ -159,12 +187,23 @@ ROOT = Section(
         "service": Section(
             {
                 "manager": Key(
-                    choice("auto", "supervisord", later=frozenset({"systemd"})),
-                    Service().manager,
-                    "Who runs the workers; auto finds out.",
-                )
+                    choice("auto", "supervisord", "systemd"),
+                    _SERVICE.manager,
+                    "Who runs the workers; auto = for whom `service install` wrote, else a supervisord of our own.",
+                ),
+                "user": Key(account(), _SERVICE.user, "Whom the workers run as; empty = the owner of the home."),
+                "hardening": Key(
+                    choice("compatible", "strict"),
+                    _SERVICE.hardening,
+                    "compatible = jobs can do what their user can; strict = no more than most jobs need (systemd).",
+                ),
+                "supervisord_config": Key(
+                    path(),
+                    _SERVICE.supervisord_config,
+                    "The configuration of the system's supervisord, to use it; empty = a supervisord of our own.",
+                ),
             },
-            later=frozenset({"user", "group", "hardening", "nice", "slice"}),
+            later=frozenset({"group", "nice", "slice"}),
         ),
     },
     later=frozenset({"queues", "schedules", "templates", "webhooks", "web", "metrics", "output_total_limit"}),

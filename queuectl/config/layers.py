@@ -171,19 +171,21 @@ def _complete_pools(found: dict[str, Setting]) -> None:
 def _settings(found: Mapping[str, Setting]) -> Settings:
     fields: dict[str, Any] = {}
     pools: dict[str, dict[str, Any]] = {}
+    service: dict[str, Any] = {}
     for name, setting in found.items():
         parts = name.split(".", 3)
         if parts[0] == "pools":
-            pool = pools.setdefault(parts[1], {"env": {}})
-            if parts[2] == "env":
-                pool["env"][parts[3]] = setting.value
+            pool = pools.setdefault(parts[1], {"env": {}, "directives": {}})
+            if len(parts) == 4:
+                pool[parts[2]][parts[3]] = setting.value
             else:
                 pool[parts[2]] = setting.value
-        elif name == "service.manager":
-            fields["service"] = Service(str(setting.value))
+        elif parts[0] == "service":
+            service[parts[1]] = setting.value
         else:
             fields[name.replace(".", "_")] = setting.value
-    return Settings(**fields, pools={name: Pool(name, **pools[name]) for name in sorted(pools, key=_default_first)})
+    in_order = {name: Pool(name, **pools[name]) for name in sorted(pools, key=_default_first)}
+    return Settings(**fields, pools=in_order, service=Service(**service))
 
 
 def _by_table(name: str) -> tuple[int, tuple[bool, str], int, str]:

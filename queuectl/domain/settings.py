@@ -17,12 +17,33 @@ class Pool(NamedTuple):
     """The queues that it serves; None = all."""
     env: Mapping[str, str] = {}
     """Added to the environment of its jobs."""
+    user: str = ""
+    """Whom its workers run as; empty = the service's user."""
+    group: str = ""
+    """Empty = the user's own."""
+    nice: int = 0
+    memory_max: int = 0
+    """Of each worker with its jobs; 0 = no limit, as in the next two."""
+    cpu_quota: int = 0
+    """In percent of one CPU."""
+    tasks_max: int = 0
+    """Processes and threads."""
+    environment_file: str = ""
+    hardening: str = "auto"
+    """`compatible` or `strict`; `auto` = what the service says."""
+    directives: Mapping[str, str] = {}
+    """Further directives of the systemd unit, as they stand there."""
 
 
 class Service(NamedTuple):
-    """Who runs the workers."""
+    """Who runs the workers, and how."""
 
     manager: str = "auto"
+    user: str = ""
+    """Whom the workers run as; empty = the owner of the home."""
+    hardening: str = "compatible"
+    supervisord_config: str = ""
+    """The configuration of the system's supervisord; empty = the private one."""
 
 
 class Settings(NamedTuple):

@@ -30,14 +30,14 @@ def test_the_commented_parts_of_the_example_are_valid_too(tmp_path):
 @pytest.mark.parametrize("name", [name for name, _ in listed()])
 def test_the_example_sets_every_key(tmp_path, name):
     config = load(Installation(str(tmp_path), str(EXAMPLE), True), {})
-    if name.endswith("VARIABLE"):
-        assert "TMPDIR:" in EXAMPLE.read_text()
+    if name.endswith(("VARIABLE", "DIRECTIVE")):
+        assert f"{'TMPDIR' if name.endswith('VARIABLE') else 'LimitNOFILE'}:" in EXAMPLE.read_text()
     else:
         assert config.origins[name.replace("NAME", "default")].startswith(str(EXAMPLE))
 
 
 def row(name: str, key: Key) -> str:
-    default = "none" if name.endswith("VARIABLE") else show(name, key.default)
+    default = "none" if name.endswith(("VARIABLE", "DIRECTIVE")) else show(name, key.default)
     default = default if default == "none" else f"`{default}`" if default else "empty"
     return f"| `{name}` | {default} | {key.kind.expects} | {key.doc} |"
 

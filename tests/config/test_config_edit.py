@@ -127,8 +127,8 @@ def test_a_whole_section_is_replaced(place):
         ("pools.heavy", "{worker: 3}", "did you mean 'workers'"),
         ("pools.heavy", "3", "expected keys with values"),
         ("retention", "30d", "expected keys with values"),
-        ("pools.heavy.nice", "3", "isn't built yet"),
-        ("service.manager", "systemd", "isn't built yet"),
+        ("pools.heavy.umask", "3", "isn't built yet"),
+        ("service.slice", "a", "isn't built yet"),
         ("pools.default.env.A", "a\0b", "expected text"),
     ],
 )
@@ -282,12 +282,8 @@ def test_values_are_got_by_key_and_by_section(place):
     assert get_value(config, "pools.heavy.env.my.var") == "x"
     assert get_value(config, "pools.heavy.env") == {"my.var": "x"}
     assert get_value(config, "pools.default.env") == {}
-    assert get_value(config, "pools.heavy") == {
-        "workers": 2,
-        "concurrency": 1,
-        "queues": ("a",),
-        "env": {"my.var": "x"},
-    }
+    heavy = {"workers": 2, "concurrency": 1, "queues": ("a",), "env": {"my.var": "x"}}
+    assert get_value(config, "pools.heavy") == {**get_value(config, "pools.default"), **heavy}
     assert sorted(get_value(config, "pools")) == ["default", "heavy"]
 
 

@@ -20,11 +20,11 @@ def test_every_setting_has_a_key_with_its_default():
     flat = {name.replace(".", "_"): entry.default for name, entry in listed()}
     for field, default in Settings()._asdict().items():
         if field == "service":
-            assert flat["service_manager"] == Service().manager
+            assert {f"service_{name}": value for name, value in Service()._asdict().items()}.items() <= flat.items()
         elif field != "pools":
             assert flat[field] == default
     for field, default in Pool("x")._asdict().items():
-        if field not in ("name", "env"):
+        if field not in ("name", "env", "directives"):
             assert flat[f"pools_NAME_{field}"] == default
 
 
@@ -60,6 +60,16 @@ def test_every_default_is_read_back_from_how_it_is_shown(name, entry):
         ("database", None, ""),
         ("database", "sqlite:////srv/q.db", "sqlite:////srv/q.db"),
         ("service.manager", "supervisord", "supervisord"),
+        ("service.manager", "systemd", "systemd"),
+        ("service.user", "www-data", "www-data"),
+        ("service.supervisord_config", "/etc//supervisord.conf", "/etc/supervisord.conf"),
+        ("pools.p.nice", -5, -5),
+        ("pools.p.memory_max", "8GiB", 8 * 2**30),
+        ("pools.p.cpu_quota", "150%", 150),
+        ("pools.p.cpu_quota", 0, 0),
+        ("pools.p.directives.LimitNOFILE", 65536, "65536"),
+        ("pools.p.directives.PrivateTmp", True, "yes"),
+        ("pools.p.directives.CPUAffinity", "0-3 %", "0-3 %"),
         ("pools.p.workers", 0, 0),
         ("pools.p.concurrency", 64, 64),
         ("pools.p.queues", "video", ("video",)),
@@ -100,10 +110,19 @@ def test_good_values(name, given, value):
         ("cleanup_completed_after_hours", "24h", "expected a number of hours"),
         ("output_limit", "1KiB", "at least 4KiB"),
         ("output_limit", "10 mules", "expected a size"),
+        ("service.user", "a b", "expected the name of an account, or nothing, got 'a b'"),
+        ("service.user", "root\n", "got 'root\\n'"),
+        ("service.user", "%u", "got '%u'"),
+        ("pools.p.environment_file", "etc/x", "expected an absolute path, or nothing, got 'etc/x'"),
+        ("pools.p.environment_file", "/a\nb", "expected an absolute path"),
+        ("pools.p.cpu_quota", 2, "expected percents of one CPU, like 50% or 200%, got 2"),
+        ("pools.p.cpu_quota", "1.5", "got '1.5'"),
+        ("pools.p.directives.Nice", "5\nExecStart=/bin/sh", "expected text in one line"),
+        ("pools.p.directives.Nice", "5\\", "without a space at an end or a backslash"),
+        ("pools.p.directives.Nice", 1.5, "put it in quotes"),
         ("log_level", "loud", "expected debug, info, warning or error, got 'loud'"),
         ("synchronous", False, "expected full, normal or off, got false"),
-        ("service.manager", "systemd", "'systemd' isn't built yet in this version"),
-        ("service.manager", "runit", "expected auto or supervisord, got 'runit'"),
+        ("service.manager", "upstart", "expected auto, supervisord or systemd, got 'upstart'"),
         ("database", "sqlite:///rel.db", "use an absolute path"),
         ("database", "sqlite://", "use an absolute path"),
         ("database", "sqlite://:memory:", "use an absolute path"),
@@ -180,9 +199,9 @@ def test_keys_are_found(name, canonical):
         ("", "unknown key ''"),
         (".", "unknown key ''"),
         ("x" * 100_000, "unknown key"),
-        ("pools.p.nice", "'pools.p.nice' isn't built yet in this version of queuectl"),
-        ("pools.p.memory-max", "isn't built yet"),
-        ("service.user", "isn't built yet"),
+        ("pools.p.umask", "'pools.p.umask' isn't built yet in this version of queuectl"),
+        ("pools.p.memory-high", "isn't built yet"),
+        ("service.slice", "isn't built yet"),
         ("queues", "isn't built yet"),
         ("schedules", "isn't built yet"),
         ("templates.x.y", "isn't built yet"),
