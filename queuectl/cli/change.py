@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 
 import click
 
 from queuectl.cli.command import command, ids_argument, json_option, options, yes_option
+from queuectl.cli.output.complaint import complain
 from queuectl.cli.output.document import job_document, write_json_array
 from queuectl.cli.question import confirmed
 from queuectl.cli.selection import filter_options, read_states
@@ -193,9 +193,11 @@ def _each(
         except WrongState as error:
             # It changed between the filter and now: then it isn't one of those that were meant.
             if not by_filter:
-                codes.append(complain(error))
+                codes.append(error.exit_code)
+                complain(str(error), error.hint)
         except QueuectlError as error:
-            codes.append(complain(error))
+            codes.append(error.exit_code)
+            complain(str(error), error.hint)
         else:
             changed.append(job)
             if not as_json and not by_filter:
@@ -209,13 +211,3 @@ def _each(
 
 def _said(job: Job, done: str) -> str:
     return "its worker ends it" if job.state is State.PROCESSING else done
-
-
-def complain(error: QueuectlError) -> int:
-    """Say what was wrong with one of several; its exit code."""
-    from queuectl.cli.output.visible import visible
-
-    print(f"queuectl: error: {visible(str(error))}", file=sys.stderr)
-    if error.hint:
-        print(f"hint: {visible(error.hint)}", file=sys.stderr)
-    return error.exit_code

@@ -130,20 +130,10 @@ def _failed(error: QueuectlError) -> int:
 
 
 def _say(message: str, hint: str | None = None) -> None:
-    from queuectl.cli.output.visible import visible
+    # Only now: who makes no mistake doesn't pay for it.
+    from queuectl.cli.output.complaint import complain
 
-    lines = [visible(line) for line in message.split("\n")]
-    for line in lines if _all_problems(lines) else lines[:1]:
-        print(f"{PROGRAM}: error: {line}", file=sys.stderr)
-    for line in [] if _all_problems(lines) else lines[1:]:
-        print(line, file=sys.stderr)
-    if hint:
-        print(f"hint: {visible(hint)}", file=sys.stderr)
-
-
-def _all_problems(lines: list[str]) -> bool:
-    """Whether each line is a problem of its own: the end of a log, which is indented, belongs to the first line."""
-    return not any(line.startswith(" ") for line in lines)
+    complain(message, hint)
 
 
 def _traced(session: Session, code: int) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from queuectl.cli.change import choose, complain, count_only
+from queuectl.cli.change import choose, count_only
 from queuectl.cli.command import command, ids_argument, json_option, yes_option
+from queuectl.cli.output.complaint import complain
 from queuectl.cli.output.document import write_json
 from queuectl.cli.question import confirmed
 from queuectl.cli.selection import filter_options, read_states
@@ -61,7 +62,8 @@ def remove(
                 full = session.queue.get(job_id).id
                 session.queue.remove(full)
             except QueuectlError as error:
-                codes.append(complain(error))
+                codes.append(error.exit_code)
+                complain(str(error), error.hint)
             else:
                 removed.append(full)
     if as_json:

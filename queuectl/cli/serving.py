@@ -13,6 +13,6 @@ def unserved(session: Session, queues: Iterable[str]) -> list[str]:
 
     pools = session.config.settings.pools
     alive = {seen.pool for seen in sightings(session.place.locks) if seen.held}
-    # A pool that the settings don't know any more serves what it served: nobody can tell what.
+    # What a pool serves that is gone from the settings, nobody can tell: it doesn't count.
     serving = [pools[pool].queues for pool in alive if pool in pools]
     return [queue for queue in queues if not any(served is None or queue in served for served in serving)]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from queuectl.cli.command import command, json_option
+from queuectl.cli.output.attempt_file import AttemptFile
 from queuectl.cli.output.document import job_with_attempts, text, write_json
 from queuectl.cli.output.facts import print_facts, print_title
 from queuectl.cli.output.jobs import STYLES, state_cell
@@ -17,7 +18,7 @@ from queuectl.cli.output.visible import visible
 from queuectl.cli.session import Session
 from queuectl.domain.clock import now_ms
 from queuectl.domain.durations import format_duration, format_size
-from queuectl.domain.job import Attempt, Job
+from queuectl.domain.job import MAX_TAIL, Attempt, Job
 from queuectl.domain.states import State
 
 _TAIL_LINES = 20
@@ -52,10 +53,23 @@ def print_job(session: Session, job_id: str, as_json: bool) -> None:
     if attempts:
         print_title(session, "Executions")
         _print_attempts(session, attempts, moments)
-    if job.last and job.last.tail:
+    if job.last and (tail := _end_of_output(session, job.id, job.last)):
         print_title(session, "The end of the output")
-        for line in (text(job.last.tail) or "").splitlines()[-_TAIL_LINES:]:
+        for line in tail.splitlines()[-_TAIL_LINES:]:
             print(f"  {visible(line)}")
+
+
+def _end_of_output(session: Session, job_id: str, last: Attempt) -> str:
+    """What the database has of it; of one that runs, what is in the file."""
+    if last.finished_at is not None:
+        return text(last.tail) or ""
+    file = AttemptFile.open(session.queue.output_path(job_id, last.number))
+    if file is None:
+        return ""
+    file.to_last_lines(_TAIL_LINES)
+    blocks = list(file.read())
+    file.close()
+    return text(b"".join(blocks)[-MAX_TAIL:]) or ""
 
 
 def _facts(job: Job, moments: Moments, person: bool) -> list[tuple[str, Cell]]:

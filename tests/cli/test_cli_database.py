@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cli_runner import Cli, fails
 
-COMMANDS = (["list"], ["enqueue", "--", "true"], ["status"], ["show", "x"], ["dlq", "list"], ["dlq", "retry"])
+COMMANDS = (["enqueue", "--", "true"], ["status"], ["dlq", "retry"])
 
 
 def _everywhere(cli: Cli, *said: str) -> None:

@@ -71,3 +71,14 @@ def test_rich_comes_where_it_draws(cli: Cli) -> None:
     cli.enqueue()
     assert "rich" in _loaded(cli, "list", "--color", "always")
     assert json.loads(cli("list", "--json", "--color", "always").out)
+
+
+def test_a_bug_is_said_as_one(cli: Cli) -> None:
+    script = "import sys\nfrom queuectl.cli import main, version\nversion.platform = None\nsys.exit(main.main())"
+    for words, traced in ((["-v"], False), (["-v", "-v"], True)):
+        command = [sys.executable, "-c", script, "version", "--json", *words]
+        done = subprocess.run(command, env=cli.env, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert done.stderr.startswith("queuectl: error: internal error: AttributeError: ")
+        assert "report it" in done.stderr
+        assert ("Traceback" in done.stderr) == traced
