@@ -147,6 +147,8 @@ class _Stage:
     def _run(self, words: tuple[str, ...], *, capture: bool) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "queuectl", *words],
+            # Not in the person's directory: python -m looks for modules there first.
+            cwd=self.home,
             env=self._environment,
             stdout=subprocess.PIPE if capture else None,
             text=True,
@@ -162,7 +164,7 @@ class _Stage:
         """End all that the demo started, also where it was interrupted, and remove its home."""
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            self._run(("worker", "stop", "--force"), capture=True)
+            self._run(("worker", "stop", "--force", "--quiet"), capture=True)
             shutil.rmtree(self.home)
         finally:
             signal.signal(signal.SIGINT, before)
