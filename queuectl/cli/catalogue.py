@@ -30,6 +30,7 @@ COMMANDS: dict[str, Entry] = {
     "retry": Entry("change:retry", "Run jobs again that have ended."),
     "remove": Entry("remove:remove", "Forget jobs and what they wrote."),
     "worker": Entry("worker:worker", "Start, stop and watch the workers that run jobs."),
+    "service": Entry("service:service", "Have systemd, or the system's supervisord, run the workers."),
     "dlq": Entry("dlq:dlq", "Look after dead jobs: those whose retries are used up."),
     "config": Entry("config:config", "Show and change the settings."),
     "import": Entry("importing:import_jobs", "Take over the jobs.json of the former queuectl."),

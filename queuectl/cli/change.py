@@ -6,37 +6,27 @@ from collections.abc import Callable, Sequence
 
 import click
 
-from queuectl.cli.command import command, ids_argument, json_option, options, yes_option
+from queuectl.cli.command import command, json_option, yes_option
 from queuectl.cli.output.complaint import complain
 from queuectl.cli.output.document import job_document, write_json_array
 from queuectl.cli.question import confirmed
-from queuectl.cli.selection import filter_options, read_states
+from queuectl.cli.selection import Selection, selects
 from queuectl.cli.session import Session
 from queuectl.domain.job import Job
 from queuectl.domain.states import State, sources
-from queuectl.errors import QueuectlError, UsageError, WrongState
+from queuectl.errors import AmbiguousId, DuplicateJob, NoSuchJob, UsageError, WrongState
 from queuectl.storage import queries
-
-_which = options(
-    ids_argument(required=False),
-    filter_options,
-    click.option("--dry-run", is_flag=True, help="Say how many jobs it would be, and do nothing."),
-    json_option,
-)
 
 
 @command("cancel")
-@_which
+@selects
+@json_option
 @click.option("--reason", default="cancelled", metavar="TEXT", help="Why, for `show`.")
 @yes_option
 @click.pass_obj
 def cancel(
     session: Session,
-    ids: tuple[str, ...],
-    states: tuple[str, ...],
-    queue: str | None,
-    tags: tuple[str, ...],
-    dry_run: bool,
+    which: Selection,
     as_json: bool,
     reason: str,
     yes: bool,
@@ -50,25 +40,24 @@ def cancel(
     With a filter instead of ids it asks before.
     """
     allowed = sources("cancel") | {State.PROCESSING}
-    chosen, by_filter = choose(session, ids, read_states(states), queue, tags, allowed)
-    if dry_run:
+    chosen = choose(session, which, allowed)
+    if which.dry_run:
         return count_only(chosen)
-    if by_filter and chosen and not confirmed(f"Cancel {len(chosen)} jobs?", yes):
+    if which.by_filter and chosen and not confirmed(f"Cancel {len(chosen)} jobs?", yes):
         return 1
-    return _each(session, chosen, by_filter, as_json, "cancelled", lambda job_id: session.queue.cancel(job_id, reason))
+    return _each(
+        session, chosen, which.by_filter, as_json, "cancelled", lambda job_id: session.queue.cancel(job_id, reason)
+    )
 
 
 @command("hold")
-@_which
+@selects
+@json_option
 @click.option("--reason", default="held", metavar="TEXT", help="Why, for `show`.")
 @click.pass_obj
 def hold(
     session: Session,
-    ids: tuple[str, ...],
-    states: tuple[str, ...],
-    queue: str | None,
-    tags: tuple[str, ...],
-    dry_run: bool,
+    which: Selection,
     as_json: bool,
     reason: str,
 ) -> int:
@@ -79,22 +68,19 @@ def hold(
 
     Keep jobs that wait from running, until `queuectl release` lets them go.
     """
-    chosen, by_filter = choose(session, ids, read_states(states), queue, tags, sources("hold"))
-    if dry_run:
+    chosen = choose(session, which, sources("hold"))
+    if which.dry_run:
         return count_only(chosen)
-    return _each(session, chosen, by_filter, as_json, "held", lambda job_id: session.queue.hold(job_id, reason))
+    return _each(session, chosen, which.by_filter, as_json, "held", lambda job_id: session.queue.hold(job_id, reason))
 
 
 @command("release")
-@_which
+@selects
+@json_option
 @click.pass_obj
 def release(
     session: Session,
-    ids: tuple[str, ...],
-    states: tuple[str, ...],
-    queue: str | None,
-    tags: tuple[str, ...],
-    dry_run: bool,
+    which: Selection,
     as_json: bool,
 ) -> int:
     """\b
@@ -104,23 +90,20 @@ def release(
 
     Let held jobs go: they run when it is their turn, or when they are due.
     """
-    chosen, by_filter = choose(session, ids, read_states(states), queue, tags, {State.HELD})
-    if dry_run:
+    chosen = choose(session, which, {State.HELD})
+    if which.dry_run:
         return count_only(chosen)
-    return _each(session, chosen, by_filter, as_json, "released", session.queue.release)
+    return _each(session, chosen, which.by_filter, as_json, "released", session.queue.release)
 
 
 @command("retry")
-@_which
+@selects
+@json_option
 @click.option("--keep-attempts", is_flag=True, help="Run it exactly once more, instead of with all its retries.")
 @click.pass_obj
 def retry(
     session: Session,
-    ids: tuple[str, ...],
-    states: tuple[str, ...],
-    queue: str | None,
-    tags: tuple[str, ...],
-    dry_run: bool,
+    which: Selection,
     as_json: bool,
     keep_attempts: bool,
 ) -> int:
@@ -131,43 +114,39 @@ def retry(
 
     Run jobs again that have ended, however they ended. They become pending, with all their retries.
     """
-    chosen, by_filter = choose(session, ids, read_states(states), queue, tags, sources("retry"))
-    if dry_run:
+    chosen = choose(session, which, sources("retry"))
+    if which.dry_run:
         return count_only(chosen)
     return _each(
         session,
         chosen,
-        by_filter,
+        which.by_filter,
         as_json,
         "pending again",
         lambda job_id: session.queue.retry(job_id, keep_attempts=keep_attempts),
     )
 
 
-def choose(
-    session: Session,
-    ids: Sequence[str],
-    states: Sequence[State],
-    queue: str | None,
-    tags: Sequence[str],
-    allowed: frozenset[State] | set[State],
-) -> tuple[list[str], bool]:
-    """The ids that are meant, and whether it was a filter that found them. A filter finds only jobs in an `allowed`
-    state; of those in others the command would only say that they can't be.
+def choose(session: Session, which: Selection, allowed: frozenset[State] | set[State]) -> list[str]:
+    """The ids of the jobs that are meant. A filter finds only jobs in an `allowed` state; of those in others the
+    command would only say that they can't be.
 
     Raises:
         UsageError: neither ids nor a filter, or both.
     """
-    by_filter = bool(states or queue or tags)
-    if by_filter == bool(ids):
-        got = "both" if ids else "neither"
+    if which.by_filter == bool(which.ids):
+        got = "both" if which.ids else "neither"
         raise UsageError(f"expected ids, or a filter (--state, --queue, --tag), got {got}")
-    if ids:
-        return list(dict.fromkeys(ids)), False
-    wanted = tuple(state for state in State if state in allowed and (not states or state in states))
-    which = queries.Filter(wanted, queue, tuple(tags))
-    found = queries.found(session.queue.database, which) if wanted else []
-    return [job_id for _, job_id in found], True
+    if which.ids:
+        return list(dict.fromkeys(which.ids))
+    jobs = matching(which, allowed)
+    return [job_id for _, job_id in queries.found(session.queue.database, jobs)] if jobs.states else []
+
+
+def matching(which: Selection, allowed: frozenset[State] | set[State]) -> queries.Filter:
+    """The filter, narrowed to the states that are allowed; maybe to none."""
+    states = tuple(state for state in State if state in allowed and (not which.states or state in which.states))
+    return queries.Filter(states, which.queue, which.tags)
 
 
 def count_only(chosen: Sequence[str]) -> int:
@@ -195,7 +174,7 @@ def _each(
             if not by_filter:
                 codes.append(error.exit_code)
                 complain(str(error), error.hint)
-        except QueuectlError as error:
+        except (NoSuchJob, AmbiguousId, DuplicateJob) as error:
             codes.append(error.exit_code)
             complain(str(error), error.hint)
         else:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import NamedTuple
 
 import click
 
-from queuectl.cli.command import Decorator, options, split
+from queuectl.cli.command import Decorator, ids_argument, options, split
 from queuectl.domain.clock import now_ms, parse_time
 from queuectl.domain.durations import parse_duration
 from queuectl.domain.states import State
@@ -17,6 +19,40 @@ _QUEUE = click.option("--queue", metavar="QUEUE", help="Of this queue.")
 _TAG = click.option("--tag", "tags", multiple=True, metavar="TAG", help="With this tag; repeatable: with all of them.")
 
 filter_options: Decorator = options(_STATE, _QUEUE, _TAG)
+_DRY_RUN = click.option("--dry-run", is_flag=True, help="Say how many jobs it would be, and do nothing.")
+
+
+class Selection(NamedTuple):
+    """The jobs that a command is to change: by id, or all that a filter finds."""
+
+    ids: tuple[str, ...]
+    states: tuple[State, ...]
+    queue: str | None
+    tags: tuple[str, ...]
+    dry_run: bool
+
+    @property
+    def by_filter(self) -> bool:
+        return bool(self.states or self.queue or self.tags)
+
+
+def selects(function: Callable[..., object]) -> Callable[..., object]:
+    """Give a command ids and a filter to choose by; it gets what was chosen as `which`."""
+
+    @options(ids_argument(required=False), filter_options, _DRY_RUN)
+    @wraps(function)
+    def with_selection(
+        *arguments: object,
+        ids: tuple[str, ...],
+        states: tuple[str, ...],
+        queue: str | None,
+        tags: tuple[str, ...],
+        dry_run: bool,
+        **others: object,
+    ) -> object:
+        return function(*arguments, which=Selection(ids, read_states(states), queue, tags, dry_run), **others)
+
+    return with_selection
 
 
 def read_states(words: Sequence[str]) -> tuple[State, ...]:
