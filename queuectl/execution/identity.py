@@ -42,9 +42,9 @@ class Stat:
 
 
 def stat_of(pid: int) -> Stat | None:
-    """The process, or None where there is none."""
+    """The process, or None where there is none, or none that one may see (a /proc with hidepid)."""
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             return Stat(file.read())
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None

@@ -42,8 +42,10 @@ def spawn(spec: Spec, mark: Mark, environment: Mapping[bytes, bytes], output: in
         CannotRun, NoRoom: nothing was started.
     """
     argv = spec.argv or ("/bin/sh", "-c", spec.command)
-    stdin = _input(spec.stdin)
+    stdin = subprocess.DEVNULL
     try:
+        if spec.stdin is not None:
+            stdin = _filled(spec.stdin)
         with branded(mark):
             process = subprocess.Popen(
                 argv,
@@ -66,14 +68,16 @@ def spawn(spec: Spec, mark: Mark, environment: Mapping[bytes, bytes], output: in
     return process.pid
 
 
-def _input(text: str | None) -> int:
-    if text is None:
-        return subprocess.DEVNULL
+def _filled(text: str) -> int:
     # Memory, not a pipe: nobody has to feed it, and a job that doesn't read it blocks nobody.
     fd = os.memfd_create("stdin")
-    with os.fdopen(fd, "wb", closefd=False) as file:
-        file.write(text.encode())
-    os.lseek(fd, 0, os.SEEK_SET)
+    try:
+        with os.fdopen(fd, "wb", closefd=False) as file:
+            file.write(text.encode())
+        os.lseek(fd, 0, os.SEEK_SET)
+    except BaseException:
+        os.close(fd)
+        raise
     return fd
 
 
@@ -82,7 +86,7 @@ def _reason(error: OSError | ValueError, spec: Spec, program: str) -> CannotRun 
         return CannotRun(NOT_EXECUTABLE, str(error))
     if error.errno in _HOST:
         return NoRoom(f"can't start a process: {error.strerror}")
-    if error.filename == spec.cwd and not os.path.isdir(spec.cwd):
+    if error.filename == spec.cwd != program:
         return CannotRun(NOT_EXECUTABLE, f"{spec.cwd}: the working directory: {error.strerror}")
     if error.errno == errno.ENOENT:
         return CannotRun(NOT_FOUND, f"{program}: no such program")

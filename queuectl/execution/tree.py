@@ -11,11 +11,13 @@ import os
 import signal
 from collections.abc import Mapping
 
-from queuectl.execution.identity import stat_of
+from queuectl.execution.identity import Stat, stat_of
 from queuectl.execution.mark import Mark, carries
 
 _SHORTEST, _LONGEST = 0.005, 0.1
 """Seconds between two looks at processes that are to end."""
+_LOOKS = 5
+"""How often at most one look at all processes is followed by one at those that came meanwhile."""
 _ROUNDS = 10
 """How often to look for what was forked while its parent was being stopped, before the next step's turn."""
 
@@ -27,18 +29,32 @@ def pids() -> list[int]:
 
 def children() -> list[int]:
     """This process's own children, those that it adopted too; zombies among them."""
-    fd = os.open(f"/proc/self/task/{os.getpid()}/children", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return [int(pid) for pid in os.read(fd, 2**20).split()]
-    finally:
-        os.close(fd)
+    # Read to its end: one read gives a page at most, some 600 of them.
+    with open(f"/proc/self/task/{os.getpid()}/children", "rb", buffering=0) as file:
+        return [int(pid) for pid in file.read().split()]
 
 
 def members(mark: Mark) -> dict[int, int]:
-    """The living processes of the attempt, those that carry its mark and what descends from them: pid and start."""
-    own = os.getpid()
-    alive = {pid: stat for pid in pids() if pid != own and (stat := stat_of(pid)) is not None and not stat.dead}
-    found = {pid for pid in alive if carries(pid, mark)}
+    """The living processes of the attempt, those that carry its mark and what descends from them: pid and start.
+
+    A process that forks and ends, again and again, is another one by the time that it is looked at. So what came
+    during the look is looked at too, and counts even where it is dead by then: it may have left a child.
+    """
+    alive: dict[int, Stat] = {}
+    found: set[int] = set()
+    seen = {os.getpid()}
+    for look in range(_LOOKS):
+        fresh = [pid for pid in pids() if pid not in seen]
+        if not fresh:
+            break
+        seen.update(fresh)
+        for pid in fresh:
+            carrier = carries(pid, mark)
+            stat = stat_of(pid)
+            if stat is not None and (not stat.dead or (look and carrier)):
+                alive[pid] = stat
+                if carrier:
+                    found.add(pid)
     offspring: dict[int, list[int]] = {}
     for pid, stat in alive.items():
         offspring.setdefault(stat.parent, []).append(pid)
