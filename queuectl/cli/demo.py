@@ -58,14 +58,13 @@ _SCENES = (
 
 @command()
 def demo() -> None:
-    """Show it all at work: success, retry, DLQ, timeout, priority.
-
-    Makes a home of its own below the system's temporary directory, runs real workers under a real supervisord there,
-    and leaves nothing behind. Takes about five seconds.
-
-    \b
-    Example:
+    """\b
+    Examples:
       queuectl demo
+
+    Show it all at work: success, retry, DLQ, timeout, priority. It makes a home of its own below the system's
+    temporary directory, runs real workers under a real supervisord there, and leaves nothing behind. Takes about five
+    seconds.
     """
     home = tempfile.mkdtemp(prefix="queuectl-demo-")
     stage = _Stage(home)

@@ -147,6 +147,16 @@ ROOT = Section(
             duration(1), _BUILT_IN.job_lock_timeout, "How long a worker may show no sign of life before it is killed."
         ),
         "max_workers": Key(whole(1, 1000), _BUILT_IN.max_workers, "The most worker processes of all pools together."),
+        "max_jobs_per_worker": Key(
+            whole(0, 1_000_000_000),
+            _BUILT_IN.max_jobs_per_worker,
+            "After so many jobs a worker begins anew, while those that run go on; 0 = never.",
+        ),
+        "max_memory_per_worker": Key(
+            size(),
+            _BUILT_IN.max_memory_per_worker,
+            "The same when a worker itself, without its jobs, takes more memory; 0 = never.",
+        ),
         "cleanup_completed_after_hours": Key(
             number(0, 876_000, "a number of hours"),
             _BUILT_IN.cleanup_completed_after_hours,

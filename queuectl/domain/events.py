@@ -12,6 +12,7 @@ EVENTS = {
     "worker.failed": "it can't go on; `reason` or `traceback` says why",
     "worker.reloaded": "it goes on as another program, or with another configuration, under the same PID",
     "worker.reload_refused": "the new program or configuration is no good; it goes on as it was",
+    "worker.recycled": "it did so many jobs, or grew so large, that it begins anew by a reload",
     "worker.hung": "another worker's beat stood still; it was killed",
     "worker.state": "what it does just now, as asked for by USR1",
     "leader.elected": "it does the maintenance from now on",

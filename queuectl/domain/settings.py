@@ -61,6 +61,9 @@ class Settings(NamedTuple):
     """How long a worker's beat may stand still before it counts as hung."""
     max_workers: int = 10
     """Processes of all pools together."""
+    max_jobs_per_worker: int = 0
+    """After so many a worker begins anew, by a reload; 0 = never, as in the next."""
+    max_memory_per_worker: int = 0
     cleanup_completed_after_hours: float = 24.0
     """When completed and cancelled jobs are forgotten; 0 = never."""
     retention_dead: float = 30 * 86400.0

@@ -8,6 +8,7 @@ import signal
 import time
 from typing import NamedTuple
 
+from queuectl.config.installation import Installation
 from queuectl.domain.clock import now_ms
 from queuectl.domain.settings import Pool, Settings
 from queuectl.domain.states import Outcome
@@ -24,6 +25,7 @@ from queuectl.worker.log import event
 from queuectl.worker.notify import Notify
 from queuectl.worker.orders import Orders
 from queuectl.worker.recovery import Recovery
+from queuectl.worker.recycling import Recycling
 from queuectl.worker.reload import Reload
 from queuectl.worker.signals import Signals
 from queuectl.worker.slots import Slots
@@ -61,45 +63,49 @@ class Worker:
 
     def __init__(
         self,
-        identity: Identity,
+        place: Installation,
         settings: Settings,
         pool: Pool,
+        identity: Identity,
         database: Database,
         presence: Presence,
         signals: Signals,
-        slots: Slots,
-        recovery: Recovery,
-        leader: Leader,
-        reload: Reload,
         notify: Notify,
         *,
         drain: bool,
+        handover: Handover | None,
     ) -> None:
+        """`handover` is what the program before an exec left, if there was one."""
         self._identity = identity
         self._database = database
         self._presence = presence
         self._signals = signals
-        self._slots = slots
-        self._recovery = recovery
-        self._leader = leader
-        self._reload = reload
         self._notify = notify
         self._drain = drain
-        self._disk = Disk(os.path.dirname(database.path), settings.min_free_space)
-        self._ledger = Ledger(database, identity.row, pool.queues, slots, self._disk)
-        self._orders = Orders(slots, settings, identity.name, identity.parent, notify)
-        self._watchman = Watchman(os.path.dirname(presence.path), identity.uuid, settings.job_lock_timeout)
+        self._slots = Slots(pool, identity.uuid, place)
+        self._ledger = Ledger(
+            database, identity.row, pool.queues, self._slots, Disk(place.home, settings.min_free_space)
+        )
+        self._orders = Orders(self._slots, settings, identity.name, identity.parent, notify)
+        self._recovery = Recovery(database, place.locks, place.output, identity.uuid)
+        self._leader = Leader(database, settings, place.locks, place.output, self._recovery)
+        self._watchman = Watchman(place.locks, identity.uuid, settings.job_lock_timeout)
+        self._reload = Reload(place, pool.name, self._slots)
         self._wakeup = Wakeup(signals, database.lock_path)
+        if handover is None:
+            # What the former holder of this name left isn't the leader's alone to find: it is dead for sure.
+            self._recovery.look(time.monotonic())
+        else:
+            self._slots.resume(handover.attempts)
+            self._orders.state = handover.state
+            self._ledger.done = handover.done
+        self._recycling = Recycling(settings, time.monotonic(), self._ledger.done)
         self._look_at = 0.0
         self._beat = 0
         self._beat_at = 0.0
         self._trouble_until: float | None = None
-
-    def resume(self, handover: Handover) -> None:
-        """Go on with what the program before an exec left."""
-        self._slots.resume(handover.attempts)
-        self._orders.state = handover.state
-        self._ledger.done = handover.done
+        begun = "worker.started" if handover is None else "worker.reloaded"
+        event(begun, worker=identity.name, pid=os.getpid(), slots=self._slots.size, running=len(self._slots.running))
 
     def run(self) -> int:
         """Work until there is a reason to end; returns the exit code."""
@@ -133,7 +139,7 @@ class Worker:
         self._beat_at = 0.0
 
     def _reload_if_asked(self, now: float) -> None:
-        if self._orders.reload:
+        if self._orders.reload or self._recycling.is_due(now, self._ledger.done):
             self._orders.reload = False
             self._reload.ask(now)
         # Results are on disk before the exec; a database in trouble puts it off.

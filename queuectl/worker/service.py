@@ -10,7 +10,7 @@ import time
 import traceback
 import uuid
 
-from queuectl.config.installation import Installation, database_file
+from queuectl.config.installation import Installation, create, database_file
 from queuectl.domain.clock import now_ms
 from queuectl.domain.settings import Pool, Settings
 from queuectl.errors import (
@@ -23,20 +23,15 @@ from queuectl.errors import (
     UsageError,
 )
 from queuectl.execution import libc
-from queuectl.execution.environment import inherited
 from queuectl.execution.identity import boot_id, host_id
 from queuectl.pools.presence import Presence, Record, Taken, first_free
 from queuectl.storage import workers
 from queuectl.storage.database import Database
 from queuectl.worker.handover import Handover, take
-from queuectl.worker.leader import Leader
 from queuectl.worker.log import event, set_up
 from queuectl.worker.loop import EXIT_GONE, EXIT_OK, Identity, Worker
 from queuectl.worker.notify import Notify
-from queuectl.worker.recovery import Recovery
-from queuectl.worker.reload import Reload
 from queuectl.worker.signals import Signals
-from queuectl.worker.slots import Slots
 
 _PATIENCE = 0.1
 """Seconds that the loop waits for the write lock before it goes on with other things."""
@@ -69,6 +64,7 @@ def run(place: Installation, settings: Settings, pool_name: str, instance: int |
         return EXIT_OK
     if not os.path.isdir(place.home):
         return _leave_gone(place, parent)
+    create(place)
     libc.become_subreaper()
     notify.ready()
     waiting = _Waiting(signals, notify)
@@ -80,31 +76,9 @@ def run(place: Installation, settings: Settings, pool_name: str, instance: int |
         try:
             database = _open(database_file(place, settings), settings, waiting)
             identity = _resumed(handover, presence) if handover else _registered(database, presence, parent, waiting)
-            slots = Slots(pool.concurrency, identity.uuid, pool.name, place.output, _environment(place, pool))
-            recovery = Recovery(database, place.locks, place.output, identity.uuid)
-            leader = Leader(database, settings, place.locks, place.output, recovery)
-            reload = Reload(place, pool_name, slots)
             worker = Worker(
-                identity,
-                settings,
-                pool,
-                database,
-                presence,
-                signals,
-                slots,
-                recovery,
-                leader,
-                reload,
-                notify,
-                drain=drain,
+                place, settings, pool, identity, database, presence, signals, notify, drain=drain, handover=handover
             )
-            if handover:
-                worker.resume(handover)
-                event("worker.reloaded", worker=identity.name, pid=os.getpid(), running=len(slots.running))
-            else:
-                # What the former holder of this name left isn't the leader's alone to find: it is dead for sure.
-                recovery.look(time.monotonic())
-                event("worker.started", worker=identity.name, pid=os.getpid(), slots=slots.size)
             code = worker.run()
             database.close()
             return _leave_gone(place, parent) if code == EXIT_GONE else code
@@ -128,13 +102,6 @@ def pool_of(settings: Settings, name: str) -> Pool:
         known = ", ".join(sorted(settings.pools))
         raise UsageError(f"no pool {name!r}; the configuration has: {known}", hint="`queuectl config show`")
     return pool
-
-
-def _environment(place: Installation, pool: Pool) -> dict[str, str]:
-    environment = {**inherited(os.environ), **pool.env, "QUEUECTL_HOME": place.home}
-    if place.explicit_config:
-        environment["QUEUECTL_CONFIG"] = place.config_file
-    return environment
 
 
 class _Waiting:

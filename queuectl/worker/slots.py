@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
+from queuectl.config.installation import Installation
 from queuectl.domain.clock import now_ms
+from queuectl.domain.settings import Pool
 from queuectl.domain.states import Outcome
 from queuectl.execution import tree
+from queuectl.execution.environment import inherited
 from queuectl.execution.mark import VARIABLE, Mark, mark_of
 from queuectl.execution.output import Output
 from queuectl.execution.place import forget_spool, output_path
@@ -21,8 +24,8 @@ from queuectl.worker.settling import settle
 class Slots:
     """Numbered places, each with one attempt or none."""
 
-    def __init__(self, size: int, worker_uuid: str, pool: str, outputs: str, environment: Mapping[str, str]) -> None:
-        self.size = size
+    def __init__(self, pool: Pool, worker_uuid: str, place: Installation) -> None:
+        self.size = pool.concurrency
         self.running: dict[int, Attempt] = {}
         """By slot."""
         self._by_pid: dict[int, Attempt] = {}
@@ -31,9 +34,9 @@ class Slots:
         self._spools: dict[int, Output] = {}
         """The files of the free slots."""
         self._uuid = worker_uuid
-        self._outputs = outputs
+        self._outputs = place.output
         # Encoded once: to encode forty variables for each job takes longer than to reap it.
-        given = {**environment, "QUEUECTL_POOL": pool}
+        given = _environment(pool, place)
         self._environment = {os.fsencode(name): os.fsencode(value) for name, value in given.items()}
 
     @property
@@ -180,3 +183,11 @@ class Slots:
         """Begin to end everything that runs."""
         for attempt in self.running.values():
             attempt.end(reason, now, grace)
+
+
+def _environment(pool: Pool, place: Installation) -> dict[str, str]:
+    """What all jobs get: the service's, the pool's, and where to enqueue more."""
+    environment = {**inherited(os.environ), **pool.env, "QUEUECTL_HOME": place.home, "QUEUECTL_POOL": pool.name}
+    if place.explicit_config:
+        environment["QUEUECTL_CONFIG"] = place.config_file
+    return environment

@@ -20,7 +20,7 @@ def test_the_documentation_is_up_to_date() -> None:
     assert BEGIN + text.partition(BEGIN)[2] == written(), "run: .venv/bin/python tests/cli/commands_doc.py"
 
 
-@pytest.mark.parametrize("path", [path for path in ALL if path != f"{PROGRAM} demo"])  # that has but one way to call it
+@pytest.mark.parametrize("path", ALL)
 def test_every_command_is_explained(path: str) -> None:
     command = ALL[path]
     assert isinstance(command, (Command, Group))

@@ -122,3 +122,15 @@ def test_reload_of_supervised_workers_keeps_their_pids_and_jobs(home):
     assert (ended.attempts, ended.last.tail) == (1, b"whole\n")
     assert {each["name"]: each["pid"] for each in home.document("worker", "status")} == before
     assert all(alive(pid) for pid in before.values())
+
+
+def test_a_worker_begins_anew_after_so_many_jobs_and_no_job_notices(home):
+    worker = home.worker(max_jobs_per_worker="5")
+    long = home.enqueue("sleep 2; echo whole")
+    jobs = [home.enqueue("true") for _ in range(12)]
+    home.await_log(worker, "worker.recycled")
+    home.await_log(worker, "worker.reloaded")
+    assert [home.ended(job).state.value for job in jobs] == ["completed"] * 12
+    ended = home.ended(long)
+    assert (ended.attempts, ended.last.tail) == (1, b"whole\n")
+    assert worker.poll() is None
