@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from queuectl.domain.states import ENDED
-from queuectl.errors import WaitTimeout
+from queuectl.errors import DatabaseUnavailable, WaitTimeout
 from queuectl.storage import queries
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def wait_for(database: Database, id_or_prefix: str, timeout: float | None) -> Jo
     Raises:
         WaitTimeout: it hadn't ended by then.
         NoSuchJob, AmbiguousId: there is no one such job, or it was removed.
+        DatabaseUnavailable: the database was removed, or another was put in its place.
     """
     began = time.monotonic()
     job_id = queries.resolve(database, id_or_prefix)[1]
@@ -37,6 +38,9 @@ def wait_for(database: Database, id_or_prefix: str, timeout: float | None) -> Jo
             job = queries.get(database, job_id)
             if job.state in ENDED:
                 return job
+        if database.is_gone():
+            # The file that is open has no name any more: nobody will ever write to it.
+            raise DatabaseUnavailable(f"{database.path}: was removed while waiting for job {job_id}")
         waited = time.monotonic() - began
         if timeout is not None and waited >= timeout:
             raise WaitTimeout(f"job {job_id} is {job.state} after {timeout:g} s")

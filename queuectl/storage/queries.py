@@ -119,17 +119,24 @@ def resolve(database: Database, id_or_prefix: str) -> tuple[int, str]:
         else []
     )
     if not found:
-        raise NoSuchJob(f"no job with id {id_or_prefix!r}", hint="`queuectl list` shows the jobs")
+        raise _no_such(id_or_prefix)
     if len(found) > 1:
         names = ", ".join(row[1] for row in found[:3]) + (", …" if len(found) > 3 else "")
         raise AmbiguousId(f"several jobs' ids begin with {id_or_prefix!r}: {names}", hint="type more of it")
     return found[0]
 
 
+def _no_such(id_or_prefix: str) -> NoSuchJob:
+    return NoSuchJob(f"no job with id {id_or_prefix!r}", hint="`queuectl list` shows the jobs")
+
+
 def get(database: Database, id_or_prefix: str) -> Job:
     """The job; raises as `resolve` does."""
     row, _ = resolve(database, id_or_prefix)
-    return _job(database.select(_jobs().where(JobRow.id == row))[0])
+    found = database.select(_jobs().where(JobRow.id == row))
+    if not found:  # removed between the two looks
+        raise _no_such(id_or_prefix)
+    return _job(found[0])
 
 
 def attempts(database: Database, id_or_prefix: str) -> list[Attempt]:

@@ -184,6 +184,22 @@ def test_an_id_or_its_beginning_finds_the_job(database: Database) -> None:
             queries.resolve(database, unknown)
 
 
+def test_a_job_that_is_removed_while_it_is_looked_up_is_no_such_job(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(database, new_job("j"))
+    resolve = queries.resolve
+
+    def late(database: Database, job_id: str) -> tuple[int, str]:
+        found = resolve(database, job_id)
+        changes.remove(database, [found[0]])
+        return found
+
+    monkeypatch.setattr(queries, "resolve", late)
+    with pytest.raises(NoSuchJob, match="no job with id 'j'"):
+        queries.get(database, "j")
+
+
 def test_text_that_is_no_utf8_is_a_usage_error(database: Database) -> None:
     add(database)
     for ask in (

@@ -219,7 +219,7 @@ class Queue(RuleBasedStateMachine):
         assert open_attempts == [(job.row, job.claimed) for job in self.jobs if job.claim is not None]
 
 
-Queue.TestCase.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+Queue.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
 test_a_queue_does_what_its_model_does = Queue.TestCase
 
 
