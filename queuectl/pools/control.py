@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import os
 import time
 from collections.abc import Iterable, Sequence
 from signal import Signals
 
+from queuectl.config import edit
 from queuectl.config.installation import Installation, create
+from queuectl.config.layers import load
 from queuectl.domain.settings import Settings
-from queuectl.errors import UsageError
-from queuectl.pools.choice import choose_manager
+from queuectl.errors import ConfigError, UsageError
+from queuectl.pools.choice import choose_manager, described
 from queuectl.pools.readiness import wait_idle, wait_ready
 from queuectl.pools.status import WorkerStatus, join
 from queuectl.services.escalation import Step
-from queuectl.services.manager import Manager, WorkerUnit
+from queuectl.services.installing import settle
+from queuectl.services.manager import Manager, SystemManager, WorkerUnit
 
 DEFAULT = "default"
 
@@ -71,6 +75,8 @@ class Workers:
         units = self._select(pool, names)
         if units:
             self._manager.stop(units, self._steps(units, force, timeout))
+        if not names and isinstance(self._manager, SystemManager):
+            self._forget_scaling(self._manager, pool)
         return [unit.name for unit in units]
 
     def restart(self, pool: str | None = None, names: Sequence[str] = ()) -> list[str]:
@@ -102,14 +108,23 @@ class Workers:
     def _bring(self, targets: dict[str, int]) -> list[str]:
         known = self._known()
         self._check_total(targets, known)
+        system = self._manager if isinstance(self._manager, SystemManager) else None
         keep: list[WorkerUnit] = []
         surplus: list[WorkerUnit] = []
         for pool, count in targets.items():
             mine = [unit for unit in known if unit.pool == pool]
+            if system is not None:  # its files name the workers, and the settings say a number
+                wanted = [WorkerUnit(pool, number) for number in range(count)]
+                surplus += [unit for unit in mine if unit not in wanted]
+                keep += wanted
+                continue
             keep += mine[:count]
             surplus += mine[count:]
             free = (unit for number in range(count) if (unit := WorkerUnit(pool, number)) not in mine)
             keep += [next(free) for _ in range(count - len(mine))]
+        if system is not None:
+            others = [unit for unit in described(self._settings) if unit.pool not in targets]
+            settle(system, self._installation.home, [*keep, *others])
         if keep:
             create(self._installation)
             self._manager.start(keep)
@@ -117,6 +132,16 @@ class Workers:
         if surplus:
             self._manager.stop(surplus)
         return [unit.name for unit in sorted(keep)]
+
+    def _forget_scaling(self, manager: SystemManager, pool: str | None) -> None:
+        """What `--count` and `scale` said was for as long as these workers run: at the next boot the YAML counts."""
+        key = "pools" if pool is None else f"pools.{pool}.workers"
+        if edit.unset_value(self._installation, key, edit.SCALE_FILE):
+            try:
+                settings = load(self._installation, os.environ).settings
+            except ConfigError:
+                return  # a broken configuration must not keep anybody from stopping workers
+            settle(manager, self._installation.home, described(settings))
 
     def _known(self) -> list[WorkerUnit]:
         return sorted(process.unit for process in self._manager.status())

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from signal import Signals
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
+from queuectl.domain.settings import Pool
+from queuectl.services.changes import Change
 from queuectl.services.escalation import Step
 
 ProcessState = Literal["starting", "running", "stopping", "stopped", "failed"]
@@ -48,6 +51,24 @@ class Site(NamedTuple):
     kill_grace: float
     user: str | None = None
     """Whom to run as, where that isn't who asks: root acts on somebody's home as its owner."""
+    owner: str | None = None
+    """Whom the home belongs to; None while it isn't there."""
+    account: str = ""
+    """Whom a service that is installed runs as."""
+    account_home: str = "/"
+    """That user's home directory."""
+    database: str = ""
+    """The path of the SQLite file."""
+    patience: float = 300.0
+    """How long a worker may show no sign of life."""
+    hardening: str = "compatible"
+    code: tuple[str, ...] = ()
+    """Where the program lies, links followed: it must be there for a worker to see."""
+    pools: Mapping[str, Pool] = {}
+
+    def pool(self, name: str) -> Pool:
+        """The pool of that name; of one that is in the settings no more, what every pool has."""
+        return self.pools.get(name, Pool(name))
 
 
 def command(site: Site, unit: WorkerUnit) -> tuple[str, ...]:
@@ -60,6 +81,15 @@ def command(site: Site, unit: WorkerUnit) -> tuple[str, ...]:
 def log_file(site: Site, unit: WorkerUnit) -> str:
     """Where the output of a worker goes, unless the manager has a journal of its own."""
     return f"{site.logs}/{unit.name}.log"
+
+
+CONFIG_REFUSED = 78
+"""The exit code of a worker that says that a restart won't help."""
+
+
+def stop_wait(site: Site) -> int:
+    """Seconds until the manager kills a worker that was told to stop: time enough for it to end its jobs itself."""
+    return math.ceil(site.shutdown_timeout + site.kill_grace) + 10
 
 
 class Process(NamedTuple):
@@ -91,15 +121,6 @@ class Manager(Protocol):
             ConfigError: a path or a name can't be written in the manager's format.
         """
 
-    def diff(self, units: Sequence[WorkerUnit]) -> str:
-        """What `install` would change, as a unified diff; empty if nothing."""
-
-    def install(self, units: Sequence[WorkerUnit]) -> None:
-        """Write the files, and have the units started at boot."""
-
-    def uninstall(self) -> None:
-        """Stop and remove what `install` wrote."""
-
     def start(self, units: Sequence[WorkerUnit]) -> None:
         """Have `units` run. What runs already is left as it is, what is stopping is started afterwards.
 
@@ -123,3 +144,38 @@ class Manager(Protocol):
 
     def logs(self, unit: WorkerUnit, lines: int, follow: bool = False) -> Iterator[str]:
         """The last `lines` lines that `unit` wrote, without their ends; with `follow` those to come, without end."""
+
+
+@runtime_checkable
+class SystemManager(Manager, Protocol):
+    """A manager that runs by itself, and gets queuectl's files beside those of others: see services/installing.py."""
+
+    @property
+    def kind(self) -> str:
+        """Its name, as it is kept beside the list of what was written."""
+
+    def owns(self, path: str) -> bool:
+        """Whether a file at `path` can be one that queuectl wrote for it: nothing else is ever removed."""
+
+    def is_roster(self, change: Change) -> bool:
+        """Whether `change` concerns only which workers there are, not how they run: then scaling makes it."""
+
+    def verify(self, files: Mapping[str, str]) -> None:
+        """Have the manager's own parser read `files`, which aren't installed yet.
+
+        Raises:
+            ServiceError: with what it says of them.
+        """
+
+    def take_up(self, changes: Sequence[Change], units: Sequence[WorkerUnit], start: bool) -> Sequence[WorkerUnit]:
+        """Have `changes`, which are on the disk now, count. `units` are all that there should be.
+
+        What is described otherwise now is restarted, what is new started, what is no more stopped, and all else left
+        alone; without `start` nothing is. Those that were started or restarted.
+        """
+
+    def withdraw(self) -> None:
+        """Stop all workers, and don't start them at boot any more."""
+
+    def forget(self, paths: Collection[str]) -> None:
+        """Have the manager see that the files are gone; remove what they left behind."""

@@ -14,11 +14,14 @@ from worker_home import STAND_IN, Home, eventually
 
 from queuectl.config.installation import Installation
 from queuectl.domain.settings import Pool, Service, Settings
-from queuectl.errors import ServiceError, UsageError
+from queuectl.errors import ConfigError, ServiceError, UsageError
 from queuectl.pools import readiness
 from queuectl.pools.choice import choose_manager, site
 from queuectl.pools.control import Workers
 from queuectl.pools.presence import Presence, Record
+from queuectl.services import manifest
+from queuectl.services.supervisord.manager import PrivateSupervisord
+from queuectl.services.systemd.manager import Systemd
 
 POOLS = {"default": Pool("default", workers=2), "heavy": Pool("heavy"), "off": Pool("off", workers=0)}
 SETTINGS = Settings(shutdown_timeout=30, kill_grace=1, max_workers=5, pools=POOLS)
@@ -224,8 +227,14 @@ def test_which_manager(tmp_path: Path) -> None:
     installation = Installation(str(tmp_path), "/c.yaml", True)
     assert site(Settings(), installation, ("q",)).config_file == "/c.yaml"
     assert site(Settings(), installation._replace(explicit_config=False), ("q",)).config_file is None
-    with pytest.raises(ServiceError, match=r"service.manager: expected auto or supervisord, got 'systemd'"):
-        choose_manager(Settings(service=Service("systemd")), installation)
+    assert isinstance(choose_manager(Settings(), installation), PrivateSupervisord)
+    assert isinstance(choose_manager(Settings(service=Service("systemd")), installation), Systemd)
+    with pytest.raises(ConfigError, match=r"/nowhere/supervisord.conf: expected a readable file"):
+        choose_manager(Settings(service=Service(supervisord_config="/nowhere/supervisord.conf")), installation)
+    # With auto, what was installed counts.
+    manifest.save(str(tmp_path), manifest.Manifest("systemd", {"/etc/systemd/system/queuectl.target": ("x",)}))
+    assert isinstance(choose_manager(Settings(), installation), Systemd)
+    assert isinstance(choose_manager(Settings(service=Service("supervisord")), installation), PrivateSupervisord)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root acts on another's home")

@@ -17,7 +17,8 @@ import psutil
 import pytest
 from worker_home import Home, eventually, units, worker_home
 
-from queuectl.errors import ServiceError
+from queuectl.domain.settings import Pool
+from queuectl.errors import ConfigError, ServiceError
 from queuectl.services.escalation import Step
 from queuectl.services.manager import WorkerUnit
 
@@ -398,20 +399,36 @@ def test_supervisorctl_agrees(home: Home) -> None:
     assert home.wait_running("default-0", "default-1")["default-0"] == pids["default-0"]
 
 
-def test_diff_and_render(home: Home) -> None:
+def test_it_starts_with_what_it_renders(home: Home) -> None:
     path = f"{home.path}/supervisor/supervisord.conf"
-    assert home.manager.render(units(0)).keys() == {path}
-    assert "+[program:queuectl-default-0]" in home.manager.diff(units(0))
+    rendered = home.manager.render(units(0))
+    assert rendered.keys() == {path}
     home.manager.start(units(0))
-    assert home.manager.diff(units(0)) == ""
-    assert "+[program:queuectl-default-1]" in home.manager.diff(units(0, 1))
+    assert Path(path).read_text() == rendered[path]
+    assert home.manager.render(units(0, 1)) != rendered
 
 
-def test_there_is_nothing_to_install(home: Home) -> None:
-    with pytest.raises(ServiceError, match="nothing to install"):
-        home.manager.install(units(0))
-    with pytest.raises(ServiceError, match="nothing to install"):
-        home.manager.uninstall()
+def test_a_limit_that_it_can_not_hold_is_refused_but_for_stopping(home: Home) -> None:
+    home.manager.start(units(0))
+    home.wait_running("default-0")
+    pool = Pool("default", memory_max=2**30, nice=-1, directives={"LimitNOFILE": "9"})
+    home.site = home.site._replace(pools={"default": pool})
+    with pytest.raises(ConfigError) as caught:
+        home.manager.start(units(0))
+    assert [problem.where.rpartition("default.")[2] for problem in caught.value.problems] == [
+        "nice",
+        "memory_max",
+        "directives.LimitNOFILE",
+    ]
+    home.manager.stop(units(0))
+    assert not home.processes()
+
+
+def test_a_pool_can_be_nice(home: Home) -> None:
+    home.site = home.site._replace(pools={"default": Pool("default", nice=7)})
+    home.manager.start(units(0))
+    pid = home.wait_running("default-0")["default-0"]
+    assert psutil.Process(pid).nice() == 7
 
 
 def test_all_is_for_the_owner_alone(home: Home) -> None:

@@ -1,19 +1,17 @@
-"""The configuration of the private supervisord, as text."""
+"""Programs of supervisord, and the configuration of the private one, as text."""
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Iterable
 
 from queuectl.errors import ConfigError, Problem
-from queuectl.services.manager import Site, WorkerUnit, command
+from queuectl.services.manager import CONFIG_REFUSED, Site, WorkerUnit, command, stop_wait
+from queuectl.services.supervisord import limits
 from queuectl.services.supervisord.escaping import command_line, plain
 
 PREFIX = "queuectl-"
-CONFIG_REFUSED = 78
-"""The exit code that says that a restart won't help."""
 
 _POOL = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -61,7 +59,7 @@ stopwaitsecs={wait}
 stopasgroup=false
 killasgroup=true
 redirect_stderr=true
-stdout_logfile=%%(here)s/{logs}/{name}.log
+stdout_logfile={log}
 stdout_logfile_maxbytes=10MB
 stdout_logfile_backups=3
 """
@@ -69,11 +67,6 @@ stdout_logfile_backups=3
 
 def config_path(site: Site) -> str:
     return f"{site.supervisor}/supervisord.conf"
-
-
-def stop_wait(site: Site) -> int:
-    """Seconds until supervisord kills a worker that was told to stop: time enough for it to end its jobs itself."""
-    return math.ceil(site.shutdown_timeout + site.kill_grace) + 10
 
 
 def render(site: Site, units: Iterable[WorkerUnit], socket: str) -> str:
@@ -91,20 +84,29 @@ def render(site: Site, units: Iterable[WorkerUnit], socket: str) -> str:
         user="" if site.user is None else f"user={plain(site.user, 'the owner of the home')}\n",
         socket=_socket(site, socket),
     )
-    for unit in sorted(set(units)):
-        if not _POOL.fullmatch(unit.pool):
-            raise ConfigError(
-                [Problem(f"pool {unit.pool!r}", "expected letters, digits, dots, dashes and underscores in its name")]
-            )
-        text += _PROGRAM.format(
-            prefix=PREFIX,
-            name=unit.name,
-            command=command_line(command(site, unit), f"worker {unit.name}"),
-            refused=CONFIG_REFUSED,
-            wait=stop_wait(site),
-            logs=once.replace("%", "%%"),
+    twice = once.replace("%", "%%")
+    return text + "".join(program(site, unit, f"%%(here)s/{twice}/{unit.name}.log") for unit in sorted(set(units)))
+
+
+def program(site: Site, unit: WorkerUnit, log: str) -> str:
+    """The section of one worker; its `log` is written as it stands.
+
+    Raises:
+        ConfigError: a path or the pool's name can't be written in it.
+    """
+    if not _POOL.fullmatch(unit.pool):
+        raise ConfigError(
+            [Problem(f"pool {unit.pool!r}", "expected letters, digits, dots, dashes and underscores in its name")]
         )
-    return text
+    argv = (*limits.prefix(site.pool(unit.pool)), *command(site, unit))
+    return _PROGRAM.format(
+        prefix=PREFIX,
+        name=unit.name,
+        command=command_line(argv, f"worker {unit.name}"),
+        refused=CONFIG_REFUSED,
+        wait=stop_wait(site),
+        log=log,
+    )
 
 
 def _socket(site: Site, socket: str) -> str:

@@ -27,6 +27,8 @@ STARTING, RUNNING, BACKOFF, STOPPING, EXITED = 10, 20, 30, 40, 100
 SHUTDOWN_STATE = 6
 BAD_NAME = 10
 FAILED = 30
+ABNORMAL = 40
+"""As the answer to a start: it is stopping."""
 ALREADY_STARTED = 60
 NOT_RUNNING = 70
 STILL_RUNNING = 91
@@ -142,6 +144,16 @@ class Rpc:
         """Read the file again. Nothing is started or stopped by it."""
         self._call(lambda: self._supervisor.reloadConfig())
 
+    def reread_changes(self) -> tuple[list[str], list[str], list[str]]:
+        """Read the file again; the programs that are new, changed, gone since what runs was taken up."""
+        ((added, changed, removed),) = self._call(lambda: self._supervisor.reloadConfig())
+        return [str(name) for name in added], [str(name) for name in changed], [str(name) for name in removed]
+
+    def start(self, name: str) -> bool:
+        """Start a program that is stopped; False if its former process is still stopping, or nobody knows it."""
+        refusals = {ALREADY_STARTED: True, ABNORMAL: False, BAD_NAME: False}
+        return self._unless(refusals, lambda: self._supervisor.startProcess(name, False))
+
     def add(self, name: str) -> None:
         """Take up a program that the file has; it starts."""
         self._call(lambda: self._supervisor.addProcessGroup(name))
@@ -179,6 +191,11 @@ class Rpc:
             raise Refused(f"supervisord at {self._path} refused: {fault.faultString}", fault.faultCode) from fault
         except (ConnectionError, FileNotFoundError) as error:
             raise Gone(f"supervisord at {self._path} ended before it answered") from error
+        except PermissionError as error:
+            raise Unanswered(
+                f"expected to be let in by supervisord at {self._path}: {(error.strerror or '').lower()}",
+                hint="it is somebody else's, root's perhaps: the same command with sudo in front, and --home",
+            ) from error
         except (OSError, http.client.HTTPException, xmlrpc.client.Error, ExpatError) as error:
             raise Unanswered(
                 f"expected an answer from supervisord at {self._path}, got: {error or type(error).__name__}",
