@@ -134,7 +134,7 @@ def check(session: Session) -> None:
 
     Say all that is wrong, with file and line. Then it exits 78. It changes nothing.
     """
-    problem = check_total(session.config.settings)
+    problem = check_total(session.settings)
     if problem:
         raise ConfigError([problem])
     session.note(f"{session.place.home}: the configuration is fine")

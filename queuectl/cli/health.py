@@ -21,7 +21,7 @@ def troubles(session: Session, queues: Mapping[str, Mapping[State, int]], worker
     failed, a full disk, dead jobs.
     """
     found = _stuck_queues(session, queues) + _missing_workers(session, workers)
-    settings = session.config.settings
+    settings = session.settings
     for worker in workers:
         if worker.state == "failed":
             found.append(f"worker {worker.name} has failed: queuectl worker logs {worker.name}")
@@ -53,6 +53,6 @@ def _missing_workers(session: Session, workers: Sequence[WorkerStatus]) -> list[
         return []
     return [
         f"pool {pool.name}: {alive.count(pool.name)} of {pool.workers} workers run: queuectl worker start"
-        for pool in session.config.settings.pools.values()
+        for pool in session.settings.pools.values()
         if alive.count(pool.name) < pool.workers
     ]

@@ -11,7 +11,7 @@ def unserved(session: Session, queues: Iterable[str]) -> list[str]:
     """Those of `queues` that no living worker's pool serves."""
     from queuectl.pools.presence import sightings
 
-    pools = session.config.settings.pools
+    pools = session.settings.pools
     alive = {seen.pool for seen in sightings(session.place.locks) if seen.held}
     # What a pool serves that is gone from the settings, nobody can tell: it doesn't count.
     serving = [pools[pool].queues for pool in alive if pool in pools]

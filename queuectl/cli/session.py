@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from queuectl.config.installation import Installation
     from queuectl.config.layers import Config
     from queuectl.domain.intake import Defaults
+    from queuectl.domain.settings import Settings
     from queuectl.queue.library import Queue
     from queuectl.storage.database import Database
 
@@ -43,25 +44,33 @@ class Session:
         return load(self.place, os.environ)
 
     @cached_property
+    def settings(self) -> Settings:
+        """The settings alone; raises ConfigError."""
+        from queuectl.config.untouched import is_untouched
+        from queuectl.domain.settings import Settings
+
+        return Settings() if is_untouched(self.place, os.environ) else self.config.settings
+
+    @cached_property
     def database(self) -> Database:
         """The installation's database, made where it is missing. Lighter than `queue`, for `enqueue` alone."""
         from queuectl.queue.opening import open_database
 
-        return open_database(self.place, self.config.settings)
+        return open_database(self.place, self.settings)
 
     @cached_property
     def queue(self) -> Queue:
         """The installation's queue; raises ConfigError, DatabaseError."""
         from queuectl.queue.library import Queue
 
-        return Queue.at(self.place, self.config.settings)
+        return Queue.at(self.place, self.settings)
 
     def defaults(self, *, held: bool = False) -> Defaults:
         """What a job enqueued now, from here, gets where it says nothing."""
         from queuectl.domain.clock import now_ms
         from queuectl.domain.intake import defaults
 
-        return defaults(self.config.settings, now=now_ms(), cwd=working_directory(), held=held)
+        return defaults(self.settings, now=now_ms(), cwd=working_directory(), held=held)
 
     @property
     def verbose(self) -> bool:

@@ -65,11 +65,11 @@ def status(session: Session, check: bool, as_json: bool) -> int:
 
 def _workers(session: Session) -> list[WorkerStatus]:
     try:
-        return Workers(session.config.settings, session.place).status()
+        return Workers(session.settings, session.place).status()
     except ServiceError as error:
         # The locks say who lives also where the service manager doesn't answer.
         session.note(f"the service manager doesn't answer: {error}")
-        return join(session.config.settings, [], session.place.locks)
+        return join(session.settings, [], session.place.locks)
 
 
 def _total(counts: Counts) -> dict[State, int]:

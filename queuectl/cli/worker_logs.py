@@ -20,14 +20,14 @@ def print_logs(session: Session, name: str | None, follow: bool, lines: int) -> 
     Raises:
         UsageError: no worker has that name.
     """
-    manager = choose_manager(session.config.settings, session.place)
+    manager = choose_manager(session.settings, session.place)
     if name is not None:
         unit = WorkerUnit.parse(name)
         if unit is None:
             raise UsageError(f"expected a worker's name, like default-0, got {name!r}", hint="queuectl worker status")
         units = [unit]
     else:
-        status = Workers(session.config.settings, session.place, manager).status()
+        status = Workers(session.settings, session.place, manager).status()
         units = [WorkerUnit.parse(worker.name) or WorkerUnit(worker.pool, 0) for worker in status]
     if follow:
         _follow(manager, units, lines)
