@@ -57,7 +57,7 @@ def start(session: Session, count: int | None, pool: str | None, no_detach: bool
         if count is not None:
             raise UsageError("expected --count or --no-detach, which runs one worker, got both")
         return _run(session, pool or "default", None, drain=False)
-    settings = session.config.settings if count is None else _scaled(session, pool or "default", count)
+    settings = session.settings if count is None else _scaled(session, pool or "default", count)
     names = _control(session, settings).start(pool, count)
     return _said(session, names, as_json, "no pool has workers: `pools.NAME.workers` is 0", "ready")
 
@@ -216,10 +216,10 @@ def check(session: Session, pool: str, handover: int | None) -> int:
     from queuectl.worker.handover import FORMAT
     from queuectl.worker.service import pool_of
 
-    problem = check_total(session.config.settings)
+    problem = check_total(session.settings)
     if problem:
         raise UsageError(str(problem))
-    pool_of(session.config.settings, pool)
+    pool_of(session.settings, pool)
     if handover not in (None, FORMAT):
         raise QueuectlError(f"this version can't take over running jobs of a worker of format {handover}: restart it")
     session.database.close()
@@ -234,13 +234,13 @@ def _run(session: Session, pool: str, instance: int | None, drain: bool) -> int:
     if instance is None:
         # A service manager names the number. What it restarts must not make the home anew that somebody removed.
         create(session.place)
-    return serve(session.place, session.config.settings, pool, instance, drain=drain)
+    return serve(session.place, session.settings, pool, instance, drain=drain)
 
 
 def _control(session: Session, settings: Settings | None = None) -> Workers:
     from queuectl.pools.control import Workers
 
-    return Workers(settings or session.config.settings, session.place)
+    return Workers(settings or session.settings, session.place)
 
 
 def _scaled(session: Session, pool: str, count: int) -> Settings:
@@ -250,10 +250,10 @@ def _scaled(session: Session, pool: str, count: int) -> Settings:
         UsageError: no such pool, or more workers than `max_workers`; nothing is kept.
     """
     key = f"pools.{pool}.workers"
-    if pool not in session.config.settings.pools:
+    if pool not in session.settings.pools:
         from queuectl.config.spelling import did_you_mean
 
-        pools = session.config.settings.pools
+        pools = session.settings.pools
         raise UsageError(f"no pool {pool!r}{did_you_mean(pool, pools)}", hint=f"there are: {', '.join(pools)}")
     settings = load(session.place, os.environ, {key: count}).settings
     problem = check_total(settings)
