@@ -33,6 +33,7 @@ COMMANDS: dict[str, Entry] = {
     "service": Entry("service:service", "Have systemd, or the system's supervisord, run the workers."),
     "dlq": Entry("dlq:dlq", "Look after dead jobs: those whose retries are used up."),
     "config": Entry("config:config", "Show and change the settings."),
+    "db": Entry("db:db", "Check, back up, restore and shrink the database."),
     "import": Entry("importing:import_jobs", "Take over the jobs.json of the former queuectl."),
     "init": Entry("init:init", "Write a commented queuectl.yaml, and example jobs."),
     "demo": Entry("demo:demo", "Show what queuectl does, in a home of its own."),

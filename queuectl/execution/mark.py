@@ -59,6 +59,11 @@ def carries(pid: int, mark: Mark) -> bool:
         return False
 
 
+def is_marked(pid: int) -> bool:
+    """Whether the process belongs to some attempt, by its limit. Raises OSError where it is gone."""
+    return _number_of(pid) >= _SMALLEST
+
+
 def _number_of(pid: int) -> int:
     try:
         return resource.prlimit(pid, resource.RLIMIT_RTTIME)[0]

@@ -6,6 +6,7 @@ import os
 
 from queuectl.config.installation import Installation, create, database_file
 from queuectl.domain.settings import Settings
+from queuectl.errors import DatabaseDamaged, DatabaseForeign
 from queuectl.storage.database import Database
 
 
@@ -18,4 +19,9 @@ def open_database(place: Installation, settings: Settings) -> Database:
     path = database_file(place, settings)
     if not os.path.exists(path):
         create(place)
-    return Database(path, synchronous=settings.synchronous)
+    try:
+        return Database(path, synchronous=settings.synchronous)
+    except (DatabaseDamaged, DatabaseForeign) as error:
+        from queuectl.queue.damage import advised
+
+        raise advised(error, place) from None

@@ -97,7 +97,9 @@ def translate(error: Exception, path: str) -> QueuectlError:
     if "readonly" in text or ("unable to open" in text and not _may_write(path)):
         return DatabaseReadOnly(f"{path}: can't be written", hint="run it as the owner of the home")
     if "malformed" in text or "not a database" in text:
-        return DatabaseDamaged(f"{path}: {text}", hint="keep the file, and put a backup in its place")
+        return DatabaseDamaged(
+            f"{path}: {text}", hint="`queuectl db check` says what is wrong, and which backup to restore"
+        )
     if "locked" in text or "unable to open" in text:
         return DatabaseUnavailable(f"{path}: {text}", hint="another program holds it, or it can't be read; try again")
     return DatabaseError(f"{path}: {text}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from types import TracebackType
 
+from queuectl.errors import DatabaseUnavailable
 from queuectl.storage import sqlite
 from queuectl.storage.connection import Connection
 from queuectl.storage.write_lock import WriteLock
@@ -40,6 +41,7 @@ class Database(Connection):
         """The file that writers lock and workers watch."""
         self.synchronous = synchronous
         self._patience = patience
+        self._identity: tuple[int, int] | None = None
         try:
             self._identity = sqlite.prepare(self, create=create)
         except BaseException:
@@ -59,6 +61,15 @@ class Database(Connection):
         """Whether the file that was opened isn't there any more, or is another one."""
         return sqlite.identity(self.path) != self._identity
 
+    def refuse_if_gone(self) -> None:
+        """Under the write lock, where a restore can't come in between: what is written to a file that was taken away
+        would be lost. Raises DatabaseUnavailable."""
+        if self._identity is not None and self.is_gone():
+            raise DatabaseUnavailable(
+                f"{self.path}: was removed, or another was put in its place, since it was opened",
+                hint="nothing was written; do it again, and in a program that keeps the queue open, open it anew",
+            )
+
 
 class Transaction:
     """`with database.write():` — the write lock, then BEGIN IMMEDIATE; COMMIT at the end, ROLLBACK on an error.
@@ -76,6 +87,7 @@ class Transaction:
     def __enter__(self) -> None:
         self._lock.acquire()
         try:
+            self._database.refuse_if_gone()
             if self._relaxed:
                 self._database.rows("PRAGMA synchronous = normal")
             self._database.rows("BEGIN IMMEDIATE")

@@ -13,6 +13,7 @@ import peewee
 
 from queuectl.errors import (
     DatabaseDamaged,
+    DatabaseError,
     DatabaseForeign,
     DatabaseNewer,
     DatabaseUnavailable,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from queuectl.storage.database import Database
 
 DAMAGED_HINT = "keep the file, put a backup in its place; nothing was written to it"
+RESTORED = ".restored"
+"""What a restored copy is called, behind the database's name, in the moment before it takes its place."""
 _CHECKPOINT_PAGES = 16_384
 """How long the WAL may grow, in pages, before a command checkpoints it where no maintenance leader does: 64 MiB."""
 
@@ -72,14 +75,29 @@ def prepare(database: Database, *, create: bool) -> tuple[int, int] | None:
         raise cannot_write(path, error) from None
     if size == 0:
         raise DatabaseDamaged(f"{path}: expected a queue, got an empty file", hint=DAMAGED_HINT)
+    # Before it is opened: whoever puts another file there in between makes this one "gone", and not the other way.
+    opened = identity(path)
     version = _check(database, path)
     if version < migrations.VERSION:
         with database.write():
             _migrate(database, _version(database))
-    return identity(path)
+    return opened
 
 
-def _version(database: Database) -> int:
+def schema_version(path: str) -> int:
+    """The version of the database at `path`, as it stands; 0 where there is none."""
+    if not os.path.exists(path):
+        return 0
+    looked = Connection(peewee.SqliteDatabase(path, timeout=5), path)
+    try:
+        return _version(looked)
+    except DatabaseError:
+        return 0  # whoever opens it says what is wrong
+    finally:
+        looked.close()
+
+
+def _version(database: Connection) -> int:
     return int(database.rows("PRAGMA user_version")[0][0])
 
 
@@ -131,6 +149,11 @@ def _make(path: str, lock: WriteLock) -> None:
     try:
         if os.path.exists(path):
             return
+        if os.path.exists(path + RESTORED) and not os.path.exists(path + "-wal"):
+            # A restore was cut off between taking the former file away and this.
+            os.rename(path + RESTORED, path)
+            sync_directory(os.path.dirname(path))
+            return
         if os.path.exists(path + "-wal"):
             # A fresh file would have a stranger's log replayed into it.
             raise DatabaseDamaged(
@@ -145,7 +168,7 @@ def _make(path: str, lock: WriteLock) -> None:
         _fill(fresh)
         _own_as_the_home(fresh, lock.path)
         os.rename(fresh, path)
-        _sync_directory(os.path.dirname(path))
+        sync_directory(os.path.dirname(path))
     except OSError as error:
         raise cannot_write(path, error) from None
     finally:
@@ -183,7 +206,8 @@ def _own_as_the_home(fresh: str, lock: str) -> None:
         os.chown(lock, owner.st_uid, owner.st_gid)
 
 
-def _sync_directory(path: str) -> None:
+def sync_directory(path: str) -> None:
+    """Make the names in a directory survive a power cut."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)

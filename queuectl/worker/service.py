@@ -25,6 +25,7 @@ from queuectl.errors import (
 from queuectl.execution import libc
 from queuectl.execution.identity import boot_id, host_id
 from queuectl.pools.presence import Presence, Record, Taken, first_free
+from queuectl.queue.damage import advised
 from queuectl.storage import workers
 from queuectl.storage.database import Database
 from queuectl.worker.handover import Handover, take
@@ -87,7 +88,7 @@ def run(place: Installation, settings: Settings, pool_name: str, instance: int |
     except _ToldToStop:
         return EXIT_OK
     except (DatabaseDamaged, DatabaseForeign, DatabaseNewer) as error:
-        event("worker.failed", logging.ERROR, reason=str(error), hint=error.hint)
+        event("worker.failed", logging.ERROR, reason=str(error), hint=advised(error, place).hint)
         return EXIT_GONE
     except Exception:
         event("worker.failed", logging.CRITICAL, traceback=traceback.format_exc())
