@@ -56,7 +56,7 @@ class Installation(NamedTuple):
 
     @property
     def backups(self) -> str:
-        """The directory of backups made before a migration or a restore."""
+        """The directory of the backups that have their time in their name."""
         return os.path.join(self.home, "backups")
 
 

@@ -170,6 +170,16 @@ ROOT = Section(
             },
             later=frozenset({"completed", "cancelled", "attempts", "output", "audit"}),
         ),
+        "backup": Section(
+            {
+                "every": Key(
+                    duration(),
+                    _BUILT_IN.backup_every,
+                    "How often a worker copies the database to `backups` in the home; 0 = never.",
+                ),
+                "keep": Key(whole(1, 10_000), _BUILT_IN.backup_keep, "How many of these copies are kept."),
+            }
+        ),
         "log_level": Key(
             choice("debug", "info", "warning", "error"), _BUILT_IN.log_level, "The least that a worker's log says."
         ),

@@ -17,6 +17,8 @@ EVENTS = {
     "worker.state": "what it does just now, as asked for by USR1",
     "leader.elected": "it does the maintenance from now on",
     "leader.retention": "jobs that ended long ago were forgotten",
+    "leader.backup": "a copy of the database was made; `said` names it",
+    "leader.backup_failed": "a copy of the database could not be made; `reason` says why; it is tried again",
     "job.started": "an attempt began",
     "job.completed": "an attempt ended with exit 0",
     "job.failed": "an attempt failed; the job will be retried",

@@ -68,6 +68,10 @@ class Settings(NamedTuple):
     """When completed and cancelled jobs are forgotten; 0 = never."""
     retention_dead: float = 30 * 86400.0
     """When dead jobs are forgotten; 0 = never."""
+    backup_every: float = 86400.0
+    """How often the database is copied to the home's `backups`; 0 = never."""
+    backup_keep: int = 7
+    """How many of these copies are kept."""
     log_level: str = "info"
     shutdown_timeout: float = 60.0
     """How long running jobs may take to end when their worker stops."""

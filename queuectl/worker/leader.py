@@ -11,6 +11,7 @@ from queuectl.domain.states import State
 from queuectl.execution.place import forget_outputs
 from queuectl.storage import retention
 from queuectl.storage.database import Database
+from queuectl.worker.backups import Backups
 from queuectl.worker.log import event
 from queuectl.worker.recovery import Recovery
 
@@ -24,10 +25,19 @@ _TRUNCATE_FROM = 256 * 2**20
 class Leader:
     """Wants to be the leader, and does its work while it is."""
 
-    def __init__(self, database: Database, settings: Settings, locks: str, outputs: str, recovery: Recovery) -> None:
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        locks: str,
+        outputs: str,
+        recovery: Recovery,
+        backups: Backups,
+    ) -> None:
         self._database = database
         self._outputs = outputs
         self._recovery = recovery
+        self._backups = backups
         self._kept = _kept_for(settings)
         self._lock_path = os.path.join(locks, "leader.lock")
         self._fd = -1
@@ -43,6 +53,7 @@ class Leader:
             return
         self._recovery.look(now)
         self._checkpoint()
+        self._backups.work(now)
         if now >= self._retain_at:
             self._retain_at = now + (_RECOVER_EVERY if self._forget() else _RETENTION_EVERY)
 

@@ -16,6 +16,7 @@ from queuectl.errors import DatabaseError
 from queuectl.pools.presence import Presence, Record
 from queuectl.storage import workers
 from queuectl.storage.database import Database
+from queuectl.worker.backups import Backups
 from queuectl.worker.disk import Disk
 from queuectl.worker.handover import Handover
 from queuectl.worker.hung import Watchman
@@ -88,7 +89,8 @@ class Worker:
         )
         self._orders = Orders(self._slots, settings, identity.name, identity.parent, notify)
         self._recovery = Recovery(database, place.locks, place.output, identity.uuid)
-        self._leader = Leader(database, settings, place.locks, place.output, self._recovery)
+        backups = Backups(place, settings, database.path, self._slots)
+        self._leader = Leader(database, settings, place.locks, place.output, self._recovery, backups)
         self._watchman = Watchman(place.locks, identity.uuid, settings.job_lock_timeout)
         self._reload = Reload(place, pool.name, self._slots)
         self._wakeup = Wakeup(signals, database.lock_path)
