@@ -47,13 +47,13 @@ def retire(database: Database, row: int, now: int) -> None:
         database.change("UPDATE workers SET ended_at = ? WHERE id = ? AND ended_at IS NULL", (now, row))
 
 
-def with_open_attempts(database: Database) -> list[WorkerStart]:
-    """The starts, dead or alive, whose jobs are `processing`."""
+def unsettled(database: Database) -> list[WorkerStart]:
+    """The starts, dead or alive, whose end isn't written down, or whose jobs are `processing`."""
     return [
         WorkerStart(*row)
         for row in database.rows(
             "SELECT id, uuid, name, host, boot_id, pid FROM workers "
-            "WHERE id IN (SELECT worker_id FROM jobs WHERE state = 'processing')"
+            "WHERE ended_at IS NULL OR id IN (SELECT worker_id FROM jobs WHERE state = 'processing')"
         )
     ]
 

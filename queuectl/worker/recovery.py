@@ -49,18 +49,23 @@ class Recovery:
         self._give_back = give_back
         self._boot = boot_id()
         self._cases: dict[tuple[int, int], _Case] = {}
+        self._idle: list[WorkerStart] = []
+        """Those that were killed when they had nothing to do."""
 
     @property
     def busy(self) -> bool:
         """Whether there is something to `step`."""
-        return bool(self._cases)
+        return bool(self._cases or self._idle)
 
     def look(self, now: float) -> None:
         """Find workers that are gone, and begin to end what they left. Raises DatabaseError."""
-        for start in workers.with_open_attempts(self._database):
+        for start in workers.unsettled(self._database):
             if start.uuid == self._own or self._is_alive(start):
                 continue
-            for attempt in workers.open_attempts(self._database, start.row):
+            attempts = workers.open_attempts(self._database, start.row)
+            if not attempts and start not in self._idle:
+                self._idle.append(start)
+            for attempt in attempts:
                 key = (attempt.claim.job, attempt.claim.number)
                 if key not in self._cases:
                     self._cases[key] = self._begin(start, attempt, now)
@@ -84,6 +89,9 @@ class Recovery:
         for key, case in over:
             self._write(case)
             del self._cases[key]
+        while self._idle:
+            self._bury(self._idle[-1])
+            self._idle.pop()
 
     def _is_over(self, case: _Case, now: float) -> bool:
         before = case.termination.unkillable
@@ -111,5 +119,9 @@ class Recovery:
         if not refused:
             event("job.recovered", id=claim.id, attempt=claim.number, worker=start.name, state=ending.state)
         if not workers.open_attempts(self._database, start.row):
-            workers.retire(self._database, start.row, now_ms())
-            forget_spool(self._outputs, start.uuid)
+            self._bury(start)
+
+    def _bury(self, start: WorkerStart) -> None:
+        # The spool first: whoever is killed in between leaves the start to be found again.
+        forget_spool(self._outputs, start.uuid)
+        workers.retire(self._database, start.row, now_ms())

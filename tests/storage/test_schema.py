@@ -179,7 +179,7 @@ def test_what_runs_is_found_by_its_index(filled: Database, monkeypatch: pytest.M
     with recorded(filled, monkeypatch) as sent:
         claims.cancel_requests(filled, 1)
         workers.open_attempts(filled, 1)
-        workers.with_open_attempts(filled)
+        workers.unsettled(filled)
     plan = plans(filled, sent)
     assert plan.count("jobs_running") == 3
     assert "SCAN a\n" not in plan + "\n"

@@ -99,3 +99,15 @@ def test_a_worker_that_waits_for_its_name_can_be_stopped(home):
     home.await_log(second, "worker.waiting")
     second.send_signal(signal.SIGTERM)
     assert second.wait(5) == 0
+
+
+def test_a_worker_that_was_killed_when_idle_leaves_nothing(home):
+    first = home.worker("--instance", "0")
+    home.ended(home.enqueue("true"))
+    first.kill()
+    first.wait()
+    assert [name for name in os.listdir(os.path.join(home.path, "output")) if name.startswith("+")], "its spool"
+    home.worker("--instance", "1")
+    until(lambda: os.listdir(os.path.join(home.path, "output")) == [], "the spool to be removed")
+    rows = home.queue.database.rows
+    until(lambda: rows("SELECT count(*) FROM workers WHERE ended_at IS NULL") == [(1,)], "its end to be written down")
