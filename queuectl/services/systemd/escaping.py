@@ -1,19 +1,18 @@
 """How a text is written so that systemd reads it back as it was.
 
 Between the unit and the value stand: the parser of lines (cuts space at the ends, goes on after a backslash), the `%x`
-specifiers, the splitting into words by quotes, in `ExecStart=` also C's escapes and `$variables`. In lists of paths a
-backslash is a backslash: there quotes alone protect.
+specifiers, the splitting into words by quotes and backslashes, in `ExecStart=` also C's escapes and `$variables`.
 """
 
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Sequence
 
 from queuectl.errors import ConfigError, Problem
 
-_UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_NO_CHARACTERS = "".join(chr(plane + last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF))
+_UNWRITABLE = re.compile(f"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef{_NO_CHARACTERS}]")
 """Control characters end the line, or are refused by systemd; surrogates are bytes that are no UTF-8, and what Unicode
 calls no characters systemd calls no UTF-8 either."""
 _UNRUNNABLE = re.compile("[\"'\\\\]")
@@ -39,7 +38,7 @@ def paths(several: Iterable[str], where: str) -> str:
     Raises:
         ConfigError: one can't be written.
     """
-    return " ".join(shlex.quote(_checked(path, where)).replace("%", "%%") for path in several)
+    return " ".join(_escaped(path, where) for path in several)
 
 
 def path(text: str, where: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import time
@@ -110,6 +111,9 @@ class Systemd:
     def forget(self, paths: Collection[str]) -> None:
         if paths and (self._scope.person or is_booted()):
             self._systemctl("daemon-reload")
+        if self._scope.person:  # ~/.config/systemd/user, which most people don't have: as far as nothing else is in it
+            with contextlib.suppress(OSError):
+                os.removedirs(self._scope.directory)
 
     def start(self, units: Sequence[WorkerUnit]) -> None:
         if units:

@@ -1,0 +1,360 @@
+"""`queuectl service` and `queuectl worker` against a real systemd, as PID 1 of a throw-away machine."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+
+import pytest
+from machine import CONFIG, HOME, QUEUECTL, UNITS, Machine
+
+from queuectl.services.manager import WorkerUnit
+from queuectl.services.systemd.rendering import name
+
+THREE = ["default-0", "default-1", "default-2"]
+LISTING = (
+    "find /etc /var/lib /run /usr/local -xdev | grep -v -e '^/run/systemd/' -e '^/run/log' -e ^/var/lib/queuectl | sort"
+)
+
+
+def unit(worker: str) -> str:
+    found = WorkerUnit.parse(worker)
+    assert found is not None
+    return name(found)
+
+
+def configure(machine: Machine, old: str, new: str) -> None:
+    text = machine.read(CONFIG)
+    assert old in text
+    machine.write(CONFIG, text.replace(old, new))
+
+
+def systemd_pids(machine: Machine) -> dict[str, int | None]:
+    return {worker: int(machine.show(unit(worker), "MainPID")["MainPID"]) or None for worker in THREE}
+
+
+def test_install_starts_three_and_both_say_the_same(machine: Machine) -> None:
+    done = machine.document("service", "install")
+    assert done["started"] == THREE
+    pids = machine.workers()
+    assert list(pids) == THREE
+    assert systemd_pids(machine) == pids
+    assert set(machine.states().values()) == {"running"}
+    for worker in THREE:
+        shown = machine.show(unit(worker), "ActiveState", "StatusText", "Type", "User", "Slice", "UnitFileState")
+        assert shown["ActiveState"] == "active"
+        assert "slots" in shown["StatusText"]
+        assert (shown["User"], shown["Slice"]) == ("queuectl", "queuectl.slice")
+    assert machine.run("systemctl", "is-enabled", "queuectl.target").strip() == "enabled"
+    job = machine.enqueue("sh", "-c", "id -un; echo $HOME")
+    assert machine.wait_job(job, "completed")["output"] == f"queuectl\n{HOME}\n"
+    assert "worker.started worker=default-1" in machine.queuectl("worker", "logs", "default-1")
+    # A second time nothing changes.
+    assert machine.document("service", "install") == {"manager": "systemd", "written": [], "started": []}
+    assert machine.workers() == pids
+    assert machine.queuectl("service", "diff") == ""
+
+
+def test_units_are_verified_in_silence(machine: Machine) -> None:
+    machine.queuectl("service", "install", "--no-start")
+    paths = [f"{UNITS}/{each}" for each in ("queuectl-default@.service", "queuectl.target", "queuectl.slice")]
+    assert machine.run("systemd-analyze", "verify", *paths, merge=True) == ""
+    assert set(machine.states().values()) == {"stopped"}
+
+
+def test_a_killed_worker_is_back_within_two_seconds_and_its_job_retried(machine: Machine) -> None:
+    machine.queuectl("service", "install")
+    before = machine.workers()
+    job = machine.enqueue("sh", "-c", "[ $QUEUECTL_ATTEMPT -gt 1 ] || sleep 600")
+    machine.wait_job(job, "processing")
+    worker = machine.job(job)["worker"]
+    machine.run("kill", "-KILL", str(before[worker]))
+    began = time.monotonic()
+    machine.until(
+        lambda: (
+            (now := machine.show(unit(worker), "ActiveState", "MainPID"))["ActiveState"] == "active"
+            and now["MainPID"] not in ("0", str(before[worker]))
+        ),
+        "it is back",
+        5,
+    )
+    assert time.monotonic() - began < 2
+    done = machine.wait_job(job, "completed")
+    assert [attempt["outcome"] for attempt in done["attempts_log"]][-1] == "completed"
+    assert done["attempts"] == 2
+    after = machine.workers()
+    assert {name: pid for name, pid in after.items() if name != worker} == {
+        name: pid for name, pid in before.items() if name != worker
+    }
+
+
+def test_twenty_kills_in_a_row(machine: Machine) -> None:
+    machine.queuectl("service", "install")
+    service = unit("default-0")
+    machine.sh(f"for i in $(seq 20); do systemctl kill --signal=KILL {service} 2> /dev/null || true; sleep 0.3; done")
+    machine.until(lambda: set(machine.states().values()) == {"running"}, "all run", 3)
+    assert machine.show(service, "ActiveState")["ActiveState"] == "active"
+    assert int(machine.show(service, "NRestarts")["NRestarts"]) >= 10
+
+
+def test_a_stopped_process_is_found_by_the_watchdog(machine: Machine) -> None:
+    configure(machine, "kill_grace: 1", "kill_grace: 1\njob_lock_timeout: 2")
+    machine.queuectl("service", "install")
+    job = machine.enqueue("sh", "-c", "[ $QUEUECTL_ATTEMPT -gt 1 ] || sleep 600")
+    machine.wait_job(job, "processing")
+    worker = machine.job(job)["worker"]
+    pid = machine.workers()[worker]
+    machine.run("kill", "-STOP", str(pid))
+    machine.until(lambda: machine.workers()[worker] not in (None, pid), "another process", 10)
+    assert machine.wait_job(job, "completed")["attempts"] == 2
+
+
+@pytest.mark.parametrize("how", ["queuectl worker stop", "systemctl stop 'queuectl-*@*.service'"])
+def test_stop_waits_for_the_job(machine: Machine, how: str) -> None:
+    machine.queuectl("service", "install")
+    job = machine.enqueue("sleep", "2")
+    machine.wait_job(job, "processing")
+    pids = machine.workers()
+    machine.sh(how.replace("queuectl worker", f"{shlex.quote(QUEUECTL)} worker"))
+    for pid in pids.values():
+        assert machine.code("test", "-e", f"/proc/{pid}") == 1
+    assert machine.job(job)["state"] == "completed"
+    assert set(machine.states().values()) == {"stopped"}
+    assert machine.job(job)["attempts"] == 1
+
+
+@pytest.mark.parametrize("options", [["--timeout", "1"], ["--force"]])
+def test_stop_in_a_hurry_gives_the_job_back(machine: Machine, options: list[str]) -> None:
+    machine.queuectl("service", "install")
+    job = machine.enqueue("sh", "-c", "sleep 611 & setsid sleep 611; wait")
+    machine.wait_job(job, "processing")
+    began = time.monotonic()
+    machine.queuectl("worker", "stop", *options)
+    assert time.monotonic() - began < 8
+    assert machine.code("pgrep", "-fx", "sleep 611") == 1
+    found = machine.job(job)
+    assert (found["state"], found["attempts"]) == ("pending", 0)
+    # To systemd too it was an end that was asked for.
+    assert machine.run("systemctl", "list-units", "--failed", "--no-legend", "queuectl*").strip() == ""
+    # And it is started as if nothing had been.
+    machine.queuectl("worker", "start")
+    machine.wait_job(job, "processing")
+
+
+def test_scaling_under_load_keeps_the_first_and_loses_nothing(machine: Machine) -> None:
+    configure(machine, "workers: 3", "workers: 2")
+    machine.queuectl("service", "install")
+    before = machine.workers()
+    machine.sh(f"mkdir {HOME}/marks; chown queuectl {HOME}/marks")
+    lines = "".join(f"echo x >> {HOME}/marks/{number}; sleep 0.02\n" for number in range(200))
+    machine.run(QUEUECTL, "enqueue", "--lines", "-", given=lines)
+    machine.queuectl("worker", "scale", "default", "5")
+    assert len([pid for pid in machine.workers().values() if pid]) == 5
+    machine.queuectl("worker", "scale", "default", "2")
+    assert machine.workers() == before
+    machine.until(lambda: machine.document("status")["jobs"]["completed"] == 200, "all are done", 60)
+    assert machine.sh(f"cat {HOME}/marks/* | wc -l").strip() == "200"
+    assert machine.sh(f"ls {HOME}/marks | wc -l").strip() == "200"
+    assert {job["attempts"] for job in machine.document("list", "--limit", "0")} == {1}
+
+
+def test_a_scaled_pool_comes_up_at_boot_until_worker_stop(machine: Machine) -> None:
+    machine.queuectl("service", "install")
+    machine.queuectl("worker", "scale", "default", "4")
+    assert unit("default-3") in machine.show("queuectl.target", "Wants")["Wants"]
+    assert machine.queuectl("service", "diff") == ""
+    machine.queuectl("worker", "stop")
+    assert unit("default-3") not in machine.show("queuectl.target", "Wants")["Wants"]
+    assert machine.queuectl("service", "diff") == ""
+
+
+def test_a_change_of_one_pool_concerns_that_pool(machine: Machine) -> None:
+    configure(machine, "default: {workers: 3}", "default: {workers: 2}\n  heavy: {workers: 1}")
+    machine.queuectl("service", "install")
+    before = machine.workers()
+    configure(machine, "heavy: {workers: 1}", "heavy: {workers: 1, nice: 7}")
+    (change,) = json.loads(machine.queuectl("service", "diff", "--json", code=1))
+    assert change["path"] == f"{UNITS}/queuectl-heavy@.service"
+    assert machine.queuectl("service", "diff", code=1).splitlines()[-8:].count("+Nice=7") == 1
+    done = machine.document("service", "install")
+    assert done == {"manager": "systemd", "written": [change["path"]], "started": ["heavy-0"]}
+    after = machine.workers()
+    assert after["heavy-0"] != before["heavy-0"]
+    assert {**after, "heavy-0": 0} == {**before, "heavy-0": 0}
+    assert machine.queuectl("service", "diff") == ""
+    # A pool that is gone is stopped, and its unit removed.
+    configure(machine, "  heavy: {workers: 1, nice: 7}", "")
+    machine.queuectl("service", "install")
+    assert list(machine.workers()) == ["default-0", "default-1"]
+    assert machine.code("test", "-e", change["path"]) == 1
+
+
+def test_what_the_yaml_asks_for_is_what_systemd_does(machine: Machine) -> None:
+    machine.write("/etc/queuectl/env", "GREETING=hello there\n")
+    configure(
+        machine,
+        "default: {workers: 3}",
+        """default:
+    workers: 1
+    group: games
+    nice: 5
+    memory_max: 300MiB
+    cpu_quota: 150%
+    tasks_max: 99
+    environment_file: /etc/queuectl/env
+    directives: {LimitNOFILE: 4096, IOWeight: 50}""",
+    )
+    machine.queuectl("service", "install")
+    shown = machine.show(
+        unit("default-0"),
+        *("Nice", "MemoryMax", "CPUQuotaPerSecUSec", "TasksMax", "LimitNOFILE", "IOWeight", "User", "Group"),
+        *("EnvironmentFiles", "WatchdogUSec", "TimeoutStopUSec", "Restart", "RestartUSec", "KillMode", "OOMPolicy"),
+        *("RestartPreventExitStatus", "StartLimitIntervalUSec", "RequiresMountsFor", "NotifyAccess"),
+    )
+    assert set(shown.pop("RequiresMountsFor").split()) == {HOME, f"{HOME}/queue.db", "/"}
+    assert shown == {
+        "Nice": "5",
+        "MemoryMax": str(300 * 2**20),
+        "CPUQuotaPerSecUSec": "1.500000s",
+        "TasksMax": "99",
+        "LimitNOFILE": "4096",
+        "IOWeight": "50",
+        "User": "queuectl",
+        "Group": "games",
+        "EnvironmentFiles": "/etc/queuectl/env (ignore_errors=no)",
+        "WatchdogUSec": "5min",
+        "TimeoutStopUSec": "31s",
+        "Restart": "always",
+        "RestartUSec": "200ms",
+        "KillMode": "mixed",
+        "OOMPolicy": "continue",
+        "RestartPreventExitStatus": "78",
+        "StartLimitIntervalUSec": "0",
+        "NotifyAccess": "main",
+    }
+    job = machine.enqueue("sh", "-c", "echo $GREETING; nice; id -gn; ulimit -n")
+    assert machine.wait_job(job, "completed")["output"] == "hello there\n5\ngames\n4096\n"
+
+
+def test_a_broken_configuration_ends_in_78_and_no_loop(machine: Machine) -> None:
+    machine.queuectl("service", "install")
+    configure(machine, "kill_grace: 1", "kill_grace: sometimes")
+    machine.sh(f"systemctl restart --no-block {unit('default-0')}")
+    machine.until(lambda: machine.show(unit("default-0"), "ActiveState")["ActiveState"] == "failed", "it has failed")
+    time.sleep(1)
+    shown = machine.show(unit("default-0"), "ActiveState", "ExecMainStatus", "NRestarts")
+    assert shown == {"ActiveState": "failed", "ExecMainStatus": "78", "NRestarts": "0"}
+    configure(machine, "kill_grace: sometimes", "kill_grace: 1")
+    assert machine.states()["default-0"] == "failed"
+    machine.queuectl("worker", "start")
+    assert set(machine.states().values()) == {"running"}
+
+
+def test_strict_is_strict_and_still_works(machine: Machine) -> None:
+    machine.sh("mkdir -p /home/somebody; echo secret > /home/somebody/secret; chmod -R a+rX /home/somebody")
+    configure(machine, "user: queuectl", "user: queuectl, hardening: strict")
+    configure(machine, "workers: 3", "workers: 1")
+    machine.queuectl("service", "install")
+    path = f"{UNITS}/queuectl-default@.service"
+    machine.run("systemd-analyze", "security", "--offline=true", "--threshold=30", path)
+    script = (
+        f"touch {HOME}/mine /tmp/mine && cp -p {HOME}/mine {HOME}/copy && python3 -c 'import socket; socket.socket()'"
+    )
+    job = machine.enqueue("sh", "-c", f"{script}; touch /usr/mine; sudo -n true; unshare -r true; exit 0")
+    assert machine.wait_job(job, "completed")["exit_code"] == 0
+    assert machine.code("test", "-e", f"{HOME}/copy") == 0
+    assert machine.code("test", "-e", "/usr/mine") == 1
+    assert machine.code("test", "-e", "/tmp/mine") == 1
+
+
+def test_compatible_takes_nothing_from_a_job(machine: Machine) -> None:
+    configure(machine, "workers: 3", "workers: 1")
+    machine.queuectl("service", "install")
+    job = machine.enqueue("sh", "-c", "touch /tmp/seen; grep -e NoNewPrivs -e Seccomp: -e CapBnd /proc/self/status")
+    output = machine.wait_job(job, "completed")["output"]
+    shell = machine.sh(
+        "setpriv --reuid queuectl --clear-groups grep -e NoNewPrivs -e Seccomp: -e CapBnd /proc/self/status"
+    )
+    assert output == shell
+    assert machine.code("test", "-e", "/tmp/seen") == 0
+
+
+def test_uninstall_leaves_the_machine_as_it_was(machine: Machine) -> None:
+    before = machine.sh(LISTING)
+    machine.queuectl("service", "install")
+    machine.run("systemctl", "edit", "--full", "--force", "mine.service", EDITOR="touch", merge=True, code=None)
+    dropin = f"{UNITS}/queuectl-default@.service.d/override.conf"
+    machine.write(dropin, "[Service]\nNice=3\n")
+    machine.run("systemctl", "daemon-reload")
+    machine.queuectl("worker", "restart")
+    assert machine.show(unit("default-0"), "Nice")["Nice"] == "3"
+    assert machine.queuectl("service", "diff") == ""
+    job = machine.enqueue("true")
+    machine.wait_job(job, "completed")
+    removed = machine.document("service", "uninstall")["removed"]
+    assert len(removed) == 3
+    assert machine.code("test", "-e", dropin) == 0
+    machine.sh(f"rm -r {UNITS}/queuectl-default@.service.d; systemctl daemon-reload")
+    assert machine.sh(LISTING) == before
+    assert machine.run("systemctl", "list-units", "--all", "--no-legend", "queuectl*").strip() == ""
+    assert machine.job(job)["state"] == "completed"
+    assert machine.document("service", "uninstall")["removed"] == []
+
+
+def test_what_somebody_else_wrote_is_neither_overwritten_nor_removed(machine: Machine) -> None:
+    foreign = f"{UNITS}/queuectl.slice"
+    machine.write(foreign, "[Unit]\nDescription=mine\n")
+    said = machine.queuectl("service", "install", code=1, merge=True)
+    assert f"{foreign}: is not from here" in said
+    assert machine.sh(f"ls {UNITS}").split() == ["queuectl.slice"]
+    machine.sh(f"rm {foreign}")
+    machine.queuectl("service", "install", "--no-start")
+    changed = f"{UNITS}/queuectl-default@.service"
+    machine.sh(f"echo Nice=9 >> {changed}")
+    before = machine.sh(f"cat {UNITS}/*", code=None)
+    for command in ("install", "uninstall"):
+        said = machine.queuectl("service", command, code=1, merge=True)
+        assert f"{changed}: was changed by hand" in said
+        assert machine.sh(f"cat {UNITS}/*", code=None) == before
+
+
+def test_who_is_not_root_is_told_what_to_type(machine: Machine) -> None:
+    machine.sh(f"chmod a+r {CONFIG}; mkdir -m 700 {HOME}; chown queuectl {HOME}")
+    argv = ["setpriv", "--reuid", "queuectl", "--regid", "nogroup", "--clear-groups", QUEUECTL]
+    said = machine.run(*argv, "service", "install", code=1, merge=True)
+    assert "only root can write there" in said
+    assert f"-m queuectl service install --home {HOME}" in said
+    machine.queuectl("service", "install")
+    said = machine.run(*argv, "worker", "stop", code=1, merge=True)
+    assert "sudo" in said
+    assert set(machine.states().values()) == {"running"}
+    seen = json.loads(machine.run(*argv, "worker", "status", "--json"))
+    assert [each["name"] for each in seen] == THREE
+
+
+def test_a_directive_that_systemd_does_not_know_is_found_before_anything_is_written(machine: Machine) -> None:
+    configure(machine, "workers: 3", "workers: 3, directives: {LimitNoFiles: 5}")
+    said = machine.queuectl("service", "install", code=1, merge=True)
+    assert "LimitNoFiles" in said
+    assert machine.sh(f"ls {UNITS}") == ""
+
+
+def test_settings_that_others_could_write_do_not_reach_root(machine: Machine) -> None:
+    machine.queuectl("service", "install", "--no-start")
+    as_user = ["setpriv", "--reuid", "queuectl", "--regid", "nogroup", "--clear-groups", QUEUECTL]
+    machine.run("chmod", "a+r", CONFIG)
+    machine.run(*as_user, "config", "set", "pools.default.directives", "{LimitCORE: infinity}")
+    said = machine.queuectl("service", "install", code=78, merge=True)
+    assert "expected a file that only root can write" in said
+    # Their number is theirs to choose.
+    machine.run(*as_user, "config", "reset", "--yes")
+    machine.run(*as_user, "config", "set", "pools.default.workers", "1")
+    assert len(machine.document("service", "install")["written"]) == 1
+
+
+def test_a_home_of_the_wrong_owner_is_told(machine: Machine) -> None:
+    machine.sh(f"mkdir -m 700 {HOME}")
+    said = machine.queuectl("service", "install", code=78, merge=True)
+    assert "service.user: expected root, whom /var/lib/queuectl belongs to, got queuectl" in said
+    assert f"chown -R queuectl: {HOME}" in said
