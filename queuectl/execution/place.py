@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 
+SPOOL = "+"
+"""What the names of spools begin with: no job's id can hold it."""
+
 
 def output_directory(outputs: str, job_id: str) -> str:
     """The directory of a job's outputs; ids were checked at the door to be plain names."""
@@ -17,8 +20,8 @@ def output_path(outputs: str, job_id: str, number: int) -> str:
 
 
 def spool_directory(outputs: str, worker_uuid: str) -> str:
-    """Where a worker's slots write; no job's id can hold a plus."""
-    return os.path.join(outputs, f"+{worker_uuid}")
+    """Where a worker's slots write."""
+    return os.path.join(outputs, f"{SPOOL}{worker_uuid}")
 
 
 def spool_path(outputs: str, worker_uuid: str, slot: int) -> str:
@@ -28,7 +31,7 @@ def spool_path(outputs: str, worker_uuid: str, slot: int) -> str:
 
 def spooling_workers(outputs: str) -> list[str]:
     """The uuids of the workers that have, or left, a spool."""
-    return [name[1:] for name in os.listdir(outputs) if name.startswith("+")]
+    return [name[1:] for name in os.listdir(outputs) if name.startswith(SPOOL)]
 
 
 def forget_outputs(outputs: str, job_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from queuectl.domain.states import State
@@ -33,6 +34,13 @@ def forget(database: Database, rows: list[int], state: State) -> None:
         database.change("DELETE FROM workers WHERE ended_at < (SELECT started_at FROM attempts ORDER BY id LIMIT 1)")
         # Within the transaction: it is a write, and needs the write lock as every one does.
         database.rows("PRAGMA incremental_vacuum(1000)")
+
+
+def strangers(database: Database, ids: Sequence[str]) -> list[str]:
+    """Those of the ids, at most AT_ONCE, that no job has."""
+    marks = ", ".join("?" * len(ids))
+    there = {job for (job,) in database.rows(f"SELECT public_id FROM jobs WHERE public_id IN ({marks})", ids)}  # noqa: S608
+    return [job for job in ids if job not in there]
 
 
 def checkpoint(database: Database, *, truncate: bool = False) -> int:

@@ -14,6 +14,7 @@ from queuectl.storage.database import Database
 from queuectl.worker.backups import Backups
 from queuectl.worker.log import event
 from queuectl.worker.recovery import Recovery
+from queuectl.worker.sweeping import Sweeper
 
 _RECOVER_EVERY = 1.0
 _RETENTION_EVERY = 60.0
@@ -39,6 +40,7 @@ class Leader:
         self._recovery = recovery
         self._backups = backups
         self._kept = _kept_for(settings)
+        self._sweeper = Sweeper(database, outputs, self._kept[State.COMPLETED])
         self._lock_path = os.path.join(locks, "leader.lock")
         self._fd = -1
         self._recover_at = 0.0
@@ -56,6 +58,7 @@ class Leader:
         self._backups.work(now)
         if now >= self._retain_at:
             self._retain_at = now + (_RECOVER_EVERY if self._forget() else _RETENTION_EVERY)
+        self._sweeper.work(now)
 
     @property
     def next_at(self) -> float:

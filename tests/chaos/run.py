@@ -141,9 +141,7 @@ def keep(path: str, record: dict) -> None:
 
 def sockets(directory: str, names: list[str]) -> list[str]:
     """What can't be copied."""
-    return [
-        name for name in names if not os.path.isfile(path := os.path.join(directory, name)) and not os.path.isdir(path)
-    ]
+    return [name for name in names if stat.S_ISSOCK(os.lstat(os.path.join(directory, name)).st_mode)]
 
 
 if __name__ == "__main__":

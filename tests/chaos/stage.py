@@ -97,7 +97,9 @@ class Stage:
 
     def spawn(self, *argv: str) -> subprocess.Popen[bytes]:
         """Something that goes on beside."""
-        return subprocess.Popen(argv, env=self.environment, stdout=self.log, stderr=self.log, start_new_session=True)
+        return subprocess.Popen(
+            argv, cwd=self.run, env=self.environment, stdout=self.log, stderr=self.log, start_new_session=True
+        )
 
     def command(self, *words: str) -> None:
         """Run queuectl beside all else."""
@@ -138,20 +140,20 @@ class Stage:
             send(pid, signal.SIGCONT)
         for process in self.commands:
             process.wait(120)
-        done = subprocess.CompletedProcess[bytes]([], 1)
         for _ in range(5):
-            start = [*QUEUECTL, "--home", self.home, "worker", "start", "--count", str(WORKERS)]
-            done = subprocess.run(start, env=self.environment, stdout=self.log, stderr=self.log)
-            if done.returncode == 0:
+            start = self.spawn(*QUEUECTL, "--home", self.home, "worker", "start", "--count", str(WORKERS))
+            if start.wait(120) == 0:
                 break
-        if done.returncode != 0 or not wait(lambda: self.unended() == 0, patience):
+        else:
+            return False
+        if not wait(lambda: self.unended() == 0, patience):
             return False
         # The leader still tidies up after the last that were killed.
         return wait(lambda: len([name for name in os.listdir(self.outputs) if name[0] == "+"]) <= WORKERS, 20)
 
     def stop(self, *, force: bool) -> None:
         words = ["worker", "stop", *(["--force"] if force else [])]
-        subprocess.run([*QUEUECTL, "--home", self.home, *words], env=self.environment, stdout=self.log, stderr=self.log)
+        self.spawn(*QUEUECTL, "--home", self.home, *words).wait(120)
 
     def close(self) -> None:
         """End whatever is left of all that this run started."""
