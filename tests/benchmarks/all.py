@@ -10,6 +10,7 @@ NAMES = ("throughput", "start_up", "big_queue", "bulk", "idle", "latency", "cont
 
 
 def main() -> None:
+    print(f"load of the machine: {os.getloadavg()[0]:.1f}; absolute figures count where it is below 1")
     failed = []
     for name in NAMES:
         print(f"== {name}", flush=True)

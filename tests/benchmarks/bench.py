@@ -35,9 +35,9 @@ class Home:
         return subprocess.Popen([QUEUECTL, *words], env=self.environment, stderr=subprocess.DEVNULL)
 
     def cli(self, *words: str, given: str | None = None) -> str:
-        return subprocess.run(
-            [QUEUECTL, *words], env=self.environment, input=given, check=True, stdout=subprocess.PIPE, text=True
-        ).stdout
+        done = subprocess.run([QUEUECTL, *words], env=self.environment, input=given, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
 
 @contextlib.contextmanager
