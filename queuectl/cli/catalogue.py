@@ -34,6 +34,7 @@ COMMANDS: dict[str, Entry] = {
     "dlq": Entry("dlq:dlq", "Look after dead jobs: those whose retries are used up."),
     "config": Entry("config:config", "Show and change the settings."),
     "db": Entry("db:db", "Check, back up, restore and shrink the database."),
+    "doctor": Entry("doctor:doctor", "Look whether all is well, and say what to do."),
     "import": Entry("importing:import_jobs", "Take over the jobs.json of the former queuectl."),
     "init": Entry("init:init", "Write a commented queuectl.yaml, and example jobs."),
     "demo": Entry("demo:demo", "Show what queuectl does, in a home of its own."),
