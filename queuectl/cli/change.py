@@ -189,4 +189,4 @@ def _each(
 
 
 def _said(job: Job, done: str) -> str:
-    return "its worker ends it" if job.state is State.PROCESSING else done
+    return "its worker ends it" if job.state is State.PROCESSING and job.cancel_requested_at is not None else done

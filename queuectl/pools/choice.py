@@ -6,7 +6,6 @@ import os
 import pwd
 import sys
 
-import queuectl
 from queuectl.config.installation import SYSTEM_HOME, Installation, database_file
 from queuectl.domain.settings import Settings
 from queuectl.errors import ConfigError, Problem, ServiceError
@@ -16,6 +15,9 @@ from queuectl.services.supervisord.manager import PrivateSupervisord
 
 PROGRAM = (sys.executable, "-m", "queuectl")
 """This queuectl, whatever is on the path of the service."""
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+"""Where queuectl's own code lies."""
 
 SUPERVISORD_CONFIGS = ("/etc/supervisor/supervisord.conf", "/etc/supervisord.conf")
 """Where distributions have the configuration of the system's supervisord."""
@@ -87,7 +89,7 @@ def site(settings: Settings, installation: Installation, program: tuple[str, ...
         database=database_file(installation, settings),
         patience=settings.job_lock_timeout,
         hardening=settings.service.hardening,
-        code=(os.path.realpath(program[0]), os.path.realpath(os.path.dirname(queuectl.__file__))),
+        code=(os.path.realpath(program[0]), _PACKAGE),
         pools=settings.pools,
     )
 

@@ -110,6 +110,7 @@ _FINISH = """
 UPDATE jobs SET
     state = CASE WHEN cancel_requested_at IS NULL THEN ? ELSE 'cancelled' END,
     finished_at = CASE WHEN cancel_requested_at IS NULL THEN ? ELSE ? END,
+    reason = CASE WHEN cancel_requested_at IS NULL THEN NULL ELSE reason END,
     run_at = coalesce(?, run_at), worker_id = NULL, updated_at = ?
 WHERE id = ? AND state = 'processing' AND worker_id = ? AND claim_seq = ?
 """
@@ -227,6 +228,15 @@ def record_started(database: Database, started: Sequence[tuple[int, int, Process
     database.change_many(
         _STARTED,
         [(process.pid, process.starttime, process.started_at, job, number) for job, number, process in started],
+    )
+
+
+def note(database: Database, worker: int, job: int, number: int, reason: str) -> None:
+    """Say of a running job why it doesn't end; inside a write transaction. Whoever cancelled it has said more."""
+    database.change(
+        "UPDATE jobs SET reason = ? WHERE id = ? AND state = 'processing' AND worker_id = ? AND claim_seq = ? "
+        "AND cancel_requested_at IS NULL",
+        (reason, job, worker, number),
     )
 
 

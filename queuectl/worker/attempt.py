@@ -42,6 +42,7 @@ class Attempt:
         self.exit: Exit | None = None
         self.termination: Termination | None = None
         self._place = place
+        self._stuck: frozenset[int] = frozenset()
         self._reason: Outcome | None = None
         self._started = now
         self._deadline = now + claim.spec.timeout_ms / 1000 if claim.spec.timeout_ms else None
@@ -123,6 +124,14 @@ class Attempt:
                 return True
             self._step_at = now + (pause or 0.005)
         return False
+
+    def newly_stuck(self) -> frozenset[int]:
+        """Pids that may not be signalled, such as sudo's; each set of them is told once."""
+        found = self.termination.unkillable if self.termination else frozenset()
+        if found == self._stuck:
+            return frozenset()
+        self._stuck = found
+        return found
 
     def next_at(self) -> float:
         """When `advance` has something to do, monotonic."""

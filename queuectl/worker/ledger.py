@@ -14,6 +14,7 @@ from queuectl.worker.attempt import Attempt
 from queuectl.worker.disk import Disk
 from queuectl.worker.log import event
 from queuectl.worker.slots import Slots
+from queuectl.worker.stuck import tell_of_stuck
 
 _NO_ROOM_PAUSE = 1.0
 """Seconds without a claim where the host had no room for one."""
@@ -76,6 +77,7 @@ class Ledger:
             self._exchange(wanted, now)
         self._record(now)
         self._cancel(now)
+        self._tell_of_stuck()
 
     def next_at(self, *, claiming: bool) -> float:
         """When `work` has something to do if nobody is heard before, monotonic."""
@@ -147,6 +149,12 @@ class Ledger:
             started = [(attempt.claim.job, attempt.claim.number, attempt.identify()) for attempt in due]
             with self._database.write(synced=False):
                 claims.record_started(self._database, started)
+
+    def _tell_of_stuck(self) -> None:
+        for attempt in self._slots.running.values():
+            stuck = attempt.newly_stuck()
+            if stuck:
+                tell_of_stuck(self._database, self._worker, attempt.claim, stuck)
 
     def _cancel(self, now: float) -> None:
         if self._heed_cancels and self._slots.running:

@@ -6,7 +6,6 @@ harm: both kill the same processes, and the fence lets one of them write.
 
 from __future__ import annotations
 
-import logging
 from typing import NamedTuple
 
 from queuectl.domain.clock import now_ms
@@ -22,6 +21,7 @@ from queuectl.storage.database import Database
 from queuectl.storage.workers import OpenAttempt, WorkerStart
 from queuectl.worker.log import event
 from queuectl.worker.settling import settle
+from queuectl.worker.stuck import tell_of_stuck
 
 _GRACE = 2.0
 """Seconds between TERM and KILL for what outlived its worker, if the job's own kill_grace isn't shorter: nobody is
@@ -98,7 +98,7 @@ class Recovery:
         over = case.termination.step(now) is None
         stuck = case.termination.unkillable - before
         if stuck:
-            event("job.stuck", logging.WARNING, id=case.attempt.claim.id, pids=sorted(stuck))
+            tell_of_stuck(self._database, case.start.row, case.attempt.claim, stuck)
         return over
 
     def _write(self, case: _Case) -> None:
@@ -117,7 +117,7 @@ class Recovery:
         with self._database.write(wakes=True):
             refused = claims.finish(self._database, start.row, [ending])
         if not refused:
-            event("job.recovered", id=claim.id, attempt=claim.number, worker=start.name, state=ending.state)
+            event("job.recovered", id=claim.id, attempt=claim.number, worker=start.name, outcome=outcome)
         if not workers.open_attempts(self._database, start.row):
             self._bury(start)
 

@@ -61,6 +61,8 @@ class Home:
         self.environment = {**kept, "QUEUECTL_HOME": path}
         self.workers: list[subprocess.Popen[bytes]] = []
         self.lines: list[str] = []
+        self.before_worker: list[str] = []
+        """A command that workers are run by, such as setpriv with its options."""
         self._queue: Queue | None = None
 
     @property
@@ -107,7 +109,10 @@ class Home:
         environment = {**self.environment, "QUEUECTL_LOG_LEVEL": "debug"}
         environment |= {f"QUEUECTL_{key.upper()}": value for key, value in settings.items()}
         process = subprocess.Popen(
-            [QUEUECTL, "worker", "run", *words], env=environment, stderr=subprocess.PIPE, start_new_session=True
+            [*self.before_worker, QUEUECTL, "worker", "run", *words],
+            env=environment,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
         self.workers.append(process)
         return process

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 
 import pytest
@@ -73,3 +75,19 @@ def test_a_job_finds_the_environment_of_the_service_and_none_of_its_own_business
     assert "0022" in lines
     # 0, 1, 2, the one that ls reads the directory with, and the line "total": no lock, no socket.
     assert lines[-1] == "5"
+
+
+def test_a_job_stays_processing_while_one_of_its_processes_may_not_be_signalled(home):
+    number = f"6{time.monotonic_ns() % 10**8}"
+    # A worker without CAP_KILL beside another user's process: as a person's worker beside what sudo started.
+    home.before_worker = ["setpriv", "--bounding-set=-kill"]
+    job = home.enqueue(f"setpriv --reuid=65534 sleep {number}; exit 4", timeout=1, max_retries=0, kill_grace="100ms")
+    worker = home.worker()
+    line = home.await_log(worker, "job.stuck")
+    [pid] = sleepers(number)
+    assert f"pids={pid}" in line
+    found = until(lambda: job_ if (job_ := home.queue.get(job)).reason else None, "the reason to be written")
+    assert (found.state.value, found.reason) == ("processing", f"can't be ended: no permission to signal pid {pid}")
+    os.kill(pid, signal.SIGKILL)
+    ended = home.ended(job)
+    assert (ended.state.value, ended.reason, ended.last.outcome.value) == ("dead", None, "timeout")
