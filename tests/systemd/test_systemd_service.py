@@ -251,6 +251,39 @@ def test_a_broken_configuration_ends_in_78_and_no_loop(machine: Machine) -> None
     assert set(machine.states().values()) == {"running"}
 
 
+def test_reloads_hurt_no_job_and_keep_the_pids(machine: Machine) -> None:
+    configure(machine, "workers: 3", "workers: 2, concurrency: 10")
+    machine.queuectl("service", "install")
+    pids = machine.workers()
+    lines = "".join(f"echo begin; sleep 3; echo end; exit {number % 2}\n" for number in range(20))
+    machine.run(QUEUECTL, "enqueue", "--max-retries", "0", "--lines", "-", given=lines)
+    machine.until(lambda: machine.document("status")["jobs"]["processing"] == 20, "all run")
+    services = " ".join(unit(worker) for worker in pids)
+    machine.sh(f"for i in $(seq 10); do systemctl kill --kill-who=main --signal=HUP {services}; sleep 0.1; done")
+    machine.sh(f"for i in $(seq 5); do systemctl reload {services}; sleep 1; done")
+    machine.until(lambda: machine.document("status")["jobs"]["processing"] == 0, "all have ended", 30)
+    jobs = machine.document("list", "--limit", "0")
+    assert {(job["state"], job["exit_code"], job["attempts"], job["output"]) for job in jobs} == {
+        ("completed", 0, 1, "begin\nend\n"),
+        ("dead", 1, 1, "begin\nend\n"),
+    }
+    assert machine.workers() == pids
+    assert set(machine.states().values()) == {"running"}
+    assert {machine.show(unit(worker), "NRestarts")["NRestarts"] for worker in pids} == {"0"}
+
+
+def test_a_database_that_is_not_there_yet_is_waited_for(machine: Machine) -> None:
+    configure(machine, "kill_grace: 1", "kill_grace: 1\ndatabase: sqlite:////srv/later/queue.db")
+    machine.queuectl("service", "install", "--no-start")
+    machine.run("systemctl", "start", "queuectl.target")
+    status = machine.until(lambda: machine.show(unit("default-0"), "StatusText")["StatusText"], "it says something")
+    machine.until(lambda: "wait" in machine.show(unit("default-0"), "StatusText")["StatusText"], f"not just {status}")
+    assert machine.show(unit("default-0"), "ActiveState")["ActiveState"] == "active"
+    machine.run("install", "-d", "-m", "700", "-o", "queuectl", "/srv/later")
+    machine.until(lambda: set(machine.states().values()) == {"running"}, "they run")
+    machine.sh("rm -rf /srv/later")
+
+
 def test_strict_is_strict_and_still_works(machine: Machine) -> None:
     machine.sh("mkdir -p /home/somebody; echo secret > /home/somebody/secret; chmod -R a+rX /home/somebody")
     configure(machine, "user: queuectl", "user: queuectl, hardening: strict")

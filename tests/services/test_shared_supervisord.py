@@ -1,0 +1,224 @@
+"""The system's supervisord as the manager, by a real one with a conf.d of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from shared_supervisord import Shared, shared_supervisord
+
+from queuectl.errors import ConfigError
+from queuectl.services.supervisord import shared_place
+
+THREE = ["default-0", "default-1", "default-2"]
+
+
+@pytest.fixture
+def shared() -> Iterator[Shared]:
+    with tempfile.TemporaryDirectory(prefix="q", dir="/tmp") as top, shared_supervisord(top) as made:
+        yield made
+
+
+def gone(pid: int | None) -> bool:
+    return not os.path.exists(f"/proc/{pid}")
+
+
+def test_install_starts_three_and_both_say_the_same(shared: Shared) -> None:
+    done = shared.document("service", "install")
+    assert (done["manager"], done["started"]) == ("supervisord", THREE)
+    assert sorted(os.listdir(f"{shared.top}/conf.d")) == [f"queuectl-{name}.conf" for name in THREE]
+    pids = shared.workers()
+    assert pids == shared.programs()
+    assert set(shared.states().values()) == {"running"}
+    assert "worker.started" in shared.queuectl("worker", "logs", "default-1")
+    assert shared.document("service", "install") == {"manager": "supervisord", "written": [], "started": []}
+    assert shared.workers() == pids
+    assert shared.queuectl("service", "diff") == ""
+    # By hand it is the same.
+    shared.ctl("stop", "queuectl-default-1")
+    assert shared.states()["default-1"] == "stopped"
+    shared.queuectl("worker", "start")
+    after = shared.workers()
+    assert after == shared.programs()
+    assert after["default-0"] == pids["default-0"]
+
+
+def test_a_killed_worker_is_back_and_its_job_retried(shared: Shared) -> None:
+    shared.queuectl("service", "install")
+    job = shared.queuectl("enqueue", "--", "sh", "-c", "[ $QUEUECTL_ATTEMPT -gt 1 ] || sleep 600").strip()
+    worker = shared.wait_job(job, "processing")["worker"]
+    pid = shared.workers()[worker]
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    began = time.monotonic()
+    shared.until(lambda: shared.workers()[worker] not in (None, pid), "it is back")
+    assert time.monotonic() - began < 4
+    assert shared.wait_job(job, "completed")["attempts"] == 2
+
+
+def test_twenty_kills_in_a_row(shared: Shared) -> None:
+    shared.queuectl("service", "install")
+    for _ in range(20):
+        pid = shared.programs().get("default-0")
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.3)
+    shared.until(lambda: set(shared.states().values()) == {"running"}, "all run", 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "state"), [([], "completed"), (["--timeout", "1"], "pending"), (["--force"], "pending")]
+)
+def test_stop(shared: Shared, options: list[str], state: str) -> None:
+    shared.queuectl("service", "install")
+    job = shared.queuectl("enqueue", "--", "sleep", "2.5").strip()
+    shared.wait_job(job, "processing")
+    pids = shared.workers()
+    shared.queuectl("worker", "stop", *options)
+    assert all(gone(pid) for pid in pids.values())
+    assert set(shared.states().values()) == {"stopped"}
+    found = shared.job(job)
+    assert (found["state"], found["attempts"]) == (state, 1 if state == "completed" else 0)
+    assert "STOPPED" in shared.ctl("status", "queuectl-default-0")
+    assert shared.queuectl("service", "diff") == ""
+
+
+def test_scaling_keeps_the_first(shared: Shared) -> None:
+    shared.configure("workers: 3", "workers: 2")
+    shared.queuectl("service", "install")
+    before = shared.workers()
+    jobs = "".join(f"echo x >> {shared.top}/marks-{number}; sleep 0.02\n" for number in range(100))
+    shared.write("jobs", jobs)
+    shared.queuectl("enqueue", "--lines", f"{shared.top}/jobs")
+    shared.queuectl("worker", "scale", "default", "5")
+    assert len(shared.programs()) == 5
+    assert shared.queuectl("service", "diff") == ""
+    shared.queuectl("worker", "scale", "default", "2")
+    assert shared.workers() == shared.programs() == before
+    assert len(os.listdir(f"{shared.top}/conf.d")) == 2
+    shared.until(lambda: shared.document("status")["jobs"]["completed"] == 100, "all are done", 60)
+    assert all((Path(shared.top) / f"marks-{number}").read_text() == "x\n" for number in range(100))
+    # What scale said is for as long as they run.
+    shared.queuectl("worker", "scale", "default", "3")
+    shared.queuectl("worker", "stop")
+    assert len(os.listdir(f"{shared.top}/conf.d")) == 2
+    assert shared.queuectl("service", "diff") == ""
+    shared.queuectl("worker", "start")
+    assert list(shared.workers()) == ["default-0", "default-1"]
+
+
+def test_a_change_of_one_pool_concerns_that_pool(shared: Shared) -> None:
+    shared.configure("default: {workers: 3}", "default: {workers: 2}\n  heavy: {workers: 1}")
+    shared.queuectl("service", "install")
+    before = shared.workers()
+    shared.configure("heavy: {workers: 1}", "heavy: {workers: 1, nice: 7}")
+    (change,) = json.loads(shared.queuectl("service", "diff", "--json", code=1))
+    assert change["path"] == f"{shared.top}/conf.d/queuectl-heavy-0.conf"
+    done = shared.document("service", "install")
+    assert done["started"] == ["heavy-0"]
+    after = shared.workers()
+    assert after["heavy-0"] != before["heavy-0"]
+    assert {**after, "heavy-0": 0} == {**before, "heavy-0": 0}
+    assert shared.queuectl("service", "diff") == ""
+    pid = after["heavy-0"]
+    assert pid is not None
+    assert os.getpriority(os.PRIO_PROCESS, pid) == 7
+    other = shared.ctl("status", "other").split()[3]
+    shared.configure("  heavy: {workers: 1, nice: 7}\n", "")
+    shared.queuectl("service", "install")
+    assert list(shared.programs()) == ["default-0", "default-1"]
+    assert shared.ctl("status", "other").split()[3] == other
+
+
+def test_a_broken_configuration_ends_in_78_and_no_loop(shared: Shared) -> None:
+    shared.queuectl("service", "install")
+    shared.configure("kill_grace: 1", "kill_grace: sometimes")
+    shared.ctl("restart", "queuectl-default-0")
+    shared.until(lambda: "EXITED" in shared.ctl("status", "queuectl-default-0"), "it has exited")
+    time.sleep(0.5)
+    assert "EXITED" in shared.ctl("status", "queuectl-default-0")
+    shared.configure("kill_grace: sometimes", "kill_grace: 1")
+    assert shared.states()["default-0"] == "failed"
+    shared.queuectl("worker", "start")
+    assert set(shared.states().values()) == {"running"}
+
+
+def test_uninstall_leaves_all_as_it_was(shared: Shared) -> None:
+    shared.write("conf.d/mine.conf", "[program:mine]\ncommand=sleep 1000\n")
+    shared.ctl("update")
+
+    def listing() -> list[str]:
+        inside = (path for path in Path(shared.top).rglob("*") if f"{shared.home}/" not in f"{path}/")
+        return sorted(str(path) for path in inside)
+
+    before = listing()
+    shared.queuectl("service", "install")
+    assert len(shared.document("service", "uninstall")["removed"]) == 3
+    assert listing() == before
+    assert shared.programs() == {}
+    assert "RUNNING" in shared.ctl("status", "mine")
+    assert shared.document("service", "uninstall")["removed"] == []
+
+
+def test_what_somebody_else_wrote_is_left_alone(shared: Shared) -> None:
+    shared.write("conf.d/queuectl-default-1.conf", "; mine\n")
+    assert "is not from here" in shared.queuectl("service", "install", code=1)
+    assert os.listdir(f"{shared.top}/conf.d") == ["queuectl-default-1.conf"]
+    os.unlink(f"{shared.top}/conf.d/queuectl-default-1.conf")
+    shared.queuectl("service", "install")
+    with open(f"{shared.top}/conf.d/queuectl-default-1.conf", "a") as file:
+        file.write("stdout_logfile_backups=9\n")
+    for command in ("install", "uninstall"):
+        assert "was changed by hand" in shared.queuectl("service", command, code=1)
+    assert list(shared.programs()) == THREE
+
+
+def test_what_it_can_not_hold_is_refused(shared: Shared) -> None:
+    shared.configure("workers: 3", "workers: 3, memory_max: 1GiB, group: games")
+    said = shared.queuectl("service", "install", code=78)
+    assert "pools.default.memory_max: expected none under supervisord, which can't hold it" in said
+    assert "pools.default.group" in said
+    assert os.listdir(f"{shared.top}/conf.d") == []
+
+
+def test_without_the_daemon_they_are_installed_for_its_start(shared: Shared) -> None:
+    shared.end()
+    assert shared.document("service", "install")["started"] == []
+    assert "supervisord doesn't run" in shared.queuectl("worker", "start", code=1)
+    shared.boot()
+    shared.until(lambda: set(shared.states().values()) == {"running"}, "they come with it")
+
+
+def test_before_install_there_is_nothing_to_start(shared: Shared) -> None:
+    assert "nothing is installed" in shared.queuectl("worker", "start", code=1)
+    assert shared.queuectl("worker", "stop") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[supervisord]\nlogfile=/l\n[include]\nfiles=/c/*.conf\n", "expected [unix_http_server]"),
+        ("[unix_http_server]\nfile=/s\n[supervisord]\nlogfile=/l\n", "files=DIRECTORY/*.conf"),
+        ("[unix_http_server]\nfile=/s\n[include]\nfiles=/c/one.conf\n", "got /c/one.conf"),
+        ("[unix_http_server]\nfile=/s\n[include]\nfiles=/c/*.conf\n", "childlogdir= or logfile="),
+        ("file=/s\n", "expected the configuration of a supervisord"),
+    ],
+)
+def test_a_configuration_that_lacks_something_says_what(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "s.conf").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        shared_place.read(str(tmp_path / "s.conf"))
+    assert says in str(caught.value)
+
+
+def test_the_place_is_what_the_configuration_says(tmp_path: Path) -> None:
+    text = "[unix_http_server]\nfile = run/s ; here\n[supervisord]\nlogfile=%(here)s/log/x.log\n"
+    (tmp_path / "s.conf").write_text(text + "[include]\nfiles = one.ini supervisord.d/*.ini\n")
+    found = shared_place.read(str(tmp_path / "s.conf"))
+    assert found[1:] == (f"{tmp_path}/run/s", f"{tmp_path}/supervisord.d", ".ini", f"{tmp_path}/log")
