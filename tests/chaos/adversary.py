@@ -18,6 +18,8 @@ from stage import WORKERS, Stage, send
 Later = tuple[float, Callable[[], object]]
 Fault = Callable[[Stage, Random], "Iterable[Later] | None"]
 
+HELD = ("0.5", "0.5", "2", "6")
+"""Seconds: the last is longer than the busy timeout of 5."""
 HOLD_SQLITE = """
 import sys, time, pysqlite3
 held = pysqlite3.connect(sys.argv[1], timeout=20, isolation_level=None)
@@ -98,12 +100,14 @@ def scale(stage: Stage, chance: Random) -> None:
 
 
 def hold_write_lock(stage: Stage, chance: Random) -> None:
-    stage.commands.append(stage.spawn("flock", os.path.join(stage.home, "write.lock"), "sleep", "6"))
+    seconds = chance.choice(HELD)
+    stage.commands.append(stage.spawn("flock", os.path.join(stage.home, "write.lock"), "sleep", seconds))
 
 
 def hold_sqlite(stage: Stage, chance: Random) -> None:
-    """Somebody who doesn't know of the write lock holds SQLite's own, for longer than its busy timeout."""
-    stage.commands.append(stage.spawn(sys.executable, "-c", HOLD_SQLITE, stage.queue.database.path, "6"))
+    """Somebody who doesn't know of the write lock holds SQLite's own."""
+    seconds = chance.choice(HELD)
+    stage.commands.append(stage.spawn(sys.executable, "-c", HOLD_SQLITE, stage.queue.database.path, seconds))
 
 
 def slow_disk(stage: Stage, chance: Random) -> Iterable[Later]:
@@ -177,7 +181,7 @@ class Adversary:
                 self._bag = list(FAULTS)
                 self._chance.shuffle(self._bag)
             self._do(self._bag.pop())
-            self._pass(self._chance.uniform(0.1, 1.2))
+            self._pass(self._chance.uniform(0.2, 1.6))
         self._pass(max([0.0, *(at - time.monotonic() for at, _ in self._later)]))
 
     def kill(self, every: float, going_on: Callable[[], bool]) -> None:

@@ -8,6 +8,7 @@ The note is on disk before the next job: `ack ID`, `refused ID` (an error said t
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -18,7 +19,6 @@ import time
 from queuectl import Queue
 from queuectl.errors import QueuectlError
 
-QUEUECTL = os.path.join(os.path.dirname(sys.executable), "queuectl")
 BACKLOG = 300
 """Jobs that wait, above which there is a pause."""
 MANY = 60
@@ -62,11 +62,12 @@ class Enqueuer:
         argv = [os.path.join(self.run, "tracer"), os.path.join(self.run, "trace"), milliseconds, code, mode]
         by_command_line = self.random.random() < 0.03
         cancelled = self.random.random() < 0.03
+        keys = {**keys, "id": job, "backoff_base": 1, "backoff_max": 0.3}
         try:
             if by_command_line:
-                self.by_command_line(job, argv)
+                self.by_command_line(job, {**keys, "argv": argv})
             else:
-                self.queue.enqueue(argv, id=job, backoff_base=1, backoff_max=0.3, **keys)
+                self.queue.enqueue(argv, **keys)
                 self.note("ack", job)
         except QueuectlError as error:
             self.note("refused", job)
@@ -80,9 +81,17 @@ class Enqueuer:
             except QueuectlError as error:
                 print(f"{job}: not cancelled: {error}", file=sys.stderr, flush=True)
 
-    def by_command_line(self, job: str, argv: list[str]) -> None:
-        words = [QUEUECTL, "enqueue", "--home", os.path.join(self.run, "home"), "--id", job, "--max-retries", str(MANY)]
-        done = subprocess.run([*words, "--", *argv], capture_output=True, text=True)
+    def by_command_line(self, job: str, document: dict[str, object]) -> None:
+        words = [
+            sys.executable,
+            "-m",
+            "queuectl",
+            "enqueue",
+            "--home",
+            os.path.join(self.run, "home"),
+            json.dumps(document),
+        ]
+        done = subprocess.run(words, capture_output=True, text=True)
         self.note("ack" if done.returncode == 0 else "refused", job)
 
     def waiting(self) -> int:
