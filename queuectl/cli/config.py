@@ -91,6 +91,7 @@ def set_value(session: Session, key: str, value: str) -> None:
     """
     edit.set_value(session.place, key, value)
     _say_if_hidden(session, key)
+    _say_who_takes_it(session)
 
 
 @config.command("unset")
@@ -172,3 +173,11 @@ def _say_if_hidden(session: Session, key: str) -> None:
     problem = check_total(found.settings)
     if problem:
         session.note(f"set; but {problem}")
+
+
+def _say_who_takes_it(session: Session) -> None:
+    """Workers that live go on with what they were started with."""
+    from queuectl.pools.presence import sightings
+
+    if sys.stderr.isatty() and any(seen.held for seen in sightings(session.place.locks)):
+        session.hint("new jobs get it at once, workers that run by: queuectl worker reload")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -49,6 +50,10 @@ def wait_for_all(session: Session, ids: Sequence[str], timeout: float | None) ->
     code = 0
     for job_id in ids:
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        ended = exit_code(wait_for(session.database, job_id, left))
+        job = wait_for(session.database, job_id, left)
+        ended = exit_code(job)
         code = code or ended
+        if ended and sys.stderr.isatty():
+            reason = job.last.error if job.last and job.last.error else job.reason
+            session.note(f"job {job.id} is {job.state}" + (f": {reason}" if reason else ""))
     return code

@@ -25,16 +25,23 @@ def print_logs(session: Session, name: str | None, follow: bool, lines: int) -> 
         unit = WorkerUnit.parse(name)
         if unit is None:
             raise UsageError(f"expected a worker's name, like default-0, got {name!r}", hint="queuectl worker status")
+        if unit not in _known(session, manager) and not any(manager.logs(unit, 1)):
+            raise UsageError(f"no worker {name!r}, and no log of one", hint="queuectl worker status")
         units = [unit]
     else:
-        status = Workers(session.settings, session.place, manager).status()
-        units = [WorkerUnit.parse(worker.name) or WorkerUnit(worker.pool, 0) for worker in status]
+        units = _known(session, manager)
     if follow:
         _follow(manager, units, lines)
         return
     for unit in units:
         for line in manager.logs(unit, lines):
             _print(unit, line, len(units) > 1)
+
+
+def _known(session: Session, manager: Manager) -> list[WorkerUnit]:
+    """The workers that run, or should."""
+    status = Workers(session.settings, session.place, manager).status()
+    return [WorkerUnit.parse(worker.name) or WorkerUnit(worker.pool, 0) for worker in status]
 
 
 def _follow(manager: Manager, units: Sequence[WorkerUnit], lines: int) -> None:

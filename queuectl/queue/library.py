@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from queuectl.config import installation as places
 from queuectl.config import layers
+from queuectl.config.spelling import did_you_mean
 from queuectl.domain.clock import now_ms
 from queuectl.domain.intake import Defaults, defaults, read_job
 from queuectl.domain.job import Attempt, Job, NewJob
 from queuectl.domain.settings import Settings
 from queuectl.domain.states import State
-from queuectl.errors import DuplicateJob, InvalidJob, WrongState
+from queuectl.errors import DuplicateJob, InvalidJob, UsageError, WrongState
 from queuectl.execution.place import forget_outputs, output_path
 from queuectl.queue.opening import open_database
 from queuectl.queue.waiting import wait_for
@@ -111,9 +112,9 @@ class Queue:
         `since` milliseconds since the epoch.
 
         Raises:
-            ValueError: there is no such state.
+            UsageError: there is no such state.
         """
-        which = queries.Filter(tuple(State(state) for state in states), queue, tuple(tags), search, since)
+        which = queries.Filter(tuple(map(_state, states)), queue, tuple(tags), search, since)
         return queries.jobs(self.database, which, limit)
 
     def wait(self, id: str, timeout: float | None = None) -> Job:  # noqa: A002
@@ -187,6 +188,22 @@ class Queue:
         """The file that attempt `number` of the job with exactly that id writes; it may be gone, or not be yet."""
         return output_path(self.installation.output, id, number)
 
+    def __enter__(self) -> Queue:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Close this thread's connection; the queue opens it again when it is used."""
         self.database.close()
+
+
+def _state(word: State | str) -> State:
+    try:
+        return State(word)
+    except ValueError:
+        raise UsageError(
+            f"no state {word!r}{did_you_mean(word, [state.value for state in State])}",
+            hint=f"there are: {', '.join(State)}",
+        ) from None

@@ -43,6 +43,6 @@ def wait_for(database: Database, id_or_prefix: str, timeout: float | None) -> Jo
             raise DatabaseUnavailable(f"{database.path}: was removed while waiting for job {job_id}")
         waited = time.monotonic() - began
         if timeout is not None and waited >= timeout:
-            raise WaitTimeout(f"job {job_id} is {job.state} after {timeout:g} s")
+            raise WaitTimeout(f"job {job_id} is {job.state} after {timeout:.3g} s")
         pause = min(_LONGEST, max(_SHORTEST, waited / 20))
         time.sleep(pause if timeout is None else min(pause, timeout - waited))

@@ -27,8 +27,8 @@ class Moments:
 
 
 def coarse(seconds: float) -> str:
-    """The largest unit alone: `3 m`, `2 h`."""
+    """The largest unit alone, rounded: `3 m`, `2 h`; what is just short of one counts as one."""
     for unit, size in _UNITS:
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
+        if seconds >= 0.95 * size:
+            return f"{round(seconds / size)} {unit}"
     return "0 s"

@@ -138,7 +138,7 @@ def process_of(unit: WorkerUnit, info: Info) -> Process:
         # With any other code it is between an exit and its restart.
         refused = info.exit_status == CONFIG_REFUSED
         state = "failed" if refused else "starting"
-        detail = f"exit {info.exit_status}: it refused its configuration" if refused else detail
+        detail = f"exit {info.exit_status}: it refused its configuration or its database" if refused else detail
     started_at = None if info.started_at is None else info.started_at * 1000
     return Process(unit.name, unit.pool, unit.instance, state, info.pid, started_at, detail)
 

@@ -209,7 +209,9 @@ def _process(unit: WorkerUnit, properties: Mapping[str, str]) -> Process:
     if state == "failed" or properties["SubState"] == "auto-restart":
         status = properties["ExecMainStatus"]
         refused = status == str(CONFIG_REFUSED)
-        detail = f"{properties['Result']}, {status}" + (": it refused its configuration" if refused else "")
+        detail = f"{properties['Result']}, {status}" + (
+            ": it refused its configuration or its database" if refused else ""
+        )
     started_at = _since_epoch(int(properties["ExecMainStartTimestampMonotonic"])) if pid else None
     return Process(unit.name, unit.pool, unit.instance, state, pid, started_at, detail)
 
