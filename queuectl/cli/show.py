@@ -26,30 +26,35 @@ _TAIL_LINES = 20
 
 @command("show")
 @click.argument("id")
+@click.option("--env", "unmasked", is_flag=True, help="Show the values of its environment, too: they may be secrets.")
 @json_option
 @click.pass_obj
-def show(session: Session, id: str, as_json: bool) -> None:  # noqa: A002
+def show(session: Session, id: str, unmasked: bool, as_json: bool) -> None:  # noqa: A002
     """\b
     Examples:
       queuectl show nightly-backup
       queuectl show b4k --json
 
     Show a job, all its executions, and the end of what the last one wrote. Of its environment only the names are
-    shown; --json has the values too.
+    shown, here and wherever a job is printed, unless --env asks for the values.
     """
-    print_job(session, id, as_json)
+    print_job(session, id, as_json, unmasked=unmasked)
 
 
-def print_job(session: Session, job_id: str, as_json: bool) -> None:
-    """Print all that is known of a job. Raises NoSuchJob, AmbiguousId."""
+def print_job(session: Session, job_id: str, as_json: bool, *, unmasked: bool = False) -> None:
+    """Print all that is known of a job, the values of its environment only `unmasked`.
+
+    Raises:
+        NoSuchJob, AmbiguousId: there is none; there are several.
+    """
     job = session.queue.get(job_id)
     attempts = session.queue.attempts(job.id)
     if as_json:
-        write_json(job_with_attempts(job, attempts))
+        write_json(job_with_attempts(job, attempts, unmasked=unmasked))
         return
     person = session.drawn(sys.stdout)
     moments = Moments(now_ms(), relative=person)
-    print_facts(session, _facts(job, moments, person))
+    print_facts(session, _facts(job, moments, person, unmasked))
     if attempts:
         print_title(session, "Executions")
         _print_attempts(session, attempts, moments)
@@ -72,8 +77,9 @@ def _end_of_output(session: Session, job_id: str, last: Attempt) -> str:
     return text(b"".join(blocks)[-MAX_TAIL:]) or ""
 
 
-def _facts(job: Job, moments: Moments, person: bool) -> list[tuple[str, Cell]]:
+def _facts(job: Job, moments: Moments, person: bool, unmasked: bool) -> list[tuple[str, Cell]]:
     spec = job.spec
+    env = spec.env or {}
     waits = job.state in (State.SCHEDULED, State.FAILED)
     retry = f", {format_duration(spec.backoff_max_ms / 1000)} at most, ± {spec.backoff_jitter:.0%}"
     return [
@@ -89,7 +95,7 @@ def _facts(job: Job, moments: Moments, person: bool) -> list[tuple[str, Cell]]:
         ("Tags", Cell(", ".join(spec.tags))),
         ("Key", Cell(job.unique_key or "")),
         ("Directory", Cell(spec.cwd)),
-        ("Environment", Cell(", ".join(spec.env or ()))),
+        ("Environment", Cell(", ".join(f"{name}={value}" if unmasked else name for name, value in env.items()))),
         ("Input", Cell(f"{len(spec.stdin.encode())} bytes" if spec.stdin else "")),
         ("Timeout", Cell(format_duration(spec.timeout_ms / 1000) if spec.timeout_ms else "none")),
         ("Executions", Cell(f"{job.attempts} of {job.max_retries + 1}")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from queuectl.storage.connection import Row
     from queuectl.storage.database import Database
 
 _LATEST = 1000
@@ -42,15 +43,21 @@ def running(database: Database) -> list[Running]:
 
 def first_start(database: Database) -> int | None:
     """When the first of the workers began that is still known."""
-    return database.rows("SELECT min(started_at) FROM workers")[0][0]  # type: ignore[no-any-return]
+    return _time(database.rows("SELECT min(started_at) FROM workers"))
 
 
 def latest_time(database: Database) -> int | None:
     """The latest time at which anything happened, as far as the last thousand jobs and attempts know."""
-    return database.rows(  # type: ignore[no-any-return]
-        "SELECT max(at) FROM ("
-        "SELECT max(updated_at) AS at FROM (SELECT updated_at FROM jobs ORDER BY id DESC LIMIT ?) "
-        "UNION ALL SELECT max(at) FROM (SELECT max(started_at, coalesce(finished_at, 0)) AS at "
-        "FROM attempts ORDER BY id DESC LIMIT ?))",
-        (_LATEST, _LATEST),
-    )[0][0]
+    return _time(
+        database.rows(
+            "SELECT max(at) FROM ("
+            "SELECT max(updated_at) AS at FROM (SELECT updated_at FROM jobs ORDER BY id DESC LIMIT ?) "
+            "UNION ALL SELECT max(at) FROM (SELECT max(started_at, coalesce(finished_at, 0)) AS at "
+            "FROM attempts ORDER BY id DESC LIMIT ?))",
+            (_LATEST, _LATEST),
+        )
+    )
+
+
+def _time(found: list[Row]) -> int | None:
+    return None if found[0][0] is None else int(found[0][0])

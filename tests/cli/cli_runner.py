@@ -73,7 +73,7 @@ class Cli:
         self("worker", "run", "--drain")
 
     def job(self, job_id: str) -> Any:
-        return self("show", job_id, "--json").json
+        return self("show", job_id, "--json", "--env").json
 
     def write(self, name: str, text: str | bytes) -> str:
         """A file in the working directory; its name."""

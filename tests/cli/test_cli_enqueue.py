@@ -52,7 +52,8 @@ def test_options_win_over_a_single_job(cli: Cli) -> None:
     ).json
     assert (job["id"], job["priority"], job["queue"], job["max_retries"]) == ("one", -5, "x", 0)
     assert (job["run_at"], job["state"]) == ("2090-01-01T00:00:00.000Z", "scheduled")
-    assert job["env"] == {"A": "1", "B": "2=3", "C": ""}
+    assert job["env"] == {"A": "***", "B": "***", "C": "***"}
+    assert cli.job("one")["env"] == {"A": "1", "B": "2=3", "C": ""}
     assert (job["tags"], job["timeout"], job["unique_key"]) == (["a", "b"], 5400, "k")
     assert job["cwd"] == str(cli.directory / "sub")
 

@@ -10,6 +10,8 @@ from queuectl.domain.clock import rfc3339
 from queuectl.domain.job import Attempt, Job
 
 Document = Mapping[str, object]
+MASK = "***"
+"""Stands for the value of a variable: what is printed ends in logs and in reports of bugs."""
 
 
 def write_json(document: object) -> None:
@@ -38,8 +40,8 @@ def _write(text: str) -> None:
     sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
 
 
-def job_document(job: Job) -> Document:
-    """A job with what its last attempt did."""
+def job_document(job: Job, *, unmasked: bool = False) -> Document:
+    """A job with what its last attempt did. Of its environment only the names, but `unmasked`."""
     spec, last = job.spec, job.last
     return {
         "id": job.id,
@@ -65,7 +67,7 @@ def job_document(job: Job) -> Document:
         "description": spec.description,
         "argv": list(spec.argv) if spec.argv else None,
         "cwd": spec.cwd,
-        "env": dict(spec.env or {}),
+        "env": {name: value if unmasked else MASK for name, value in (spec.env or {}).items()},
         "stdin": spec.stdin,
         "unique_key": job.unique_key,
         "backoff_base": spec.backoff_base,
@@ -77,9 +79,9 @@ def job_document(job: Job) -> Document:
     }
 
 
-def job_with_attempts(job: Job, attempts: Sequence[Attempt]) -> Document:
-    """A job with all its executions."""
-    return {**job_document(job), "attempts_log": [attempt_document(attempt) for attempt in attempts]}
+def job_with_attempts(job: Job, attempts: Sequence[Attempt], *, unmasked: bool = False) -> Document:
+    """A job with all its executions; `unmasked` as in `job_document`."""
+    return {**job_document(job, unmasked=unmasked), "attempts_log": [attempt_document(attempt) for attempt in attempts]}
 
 
 def attempt_document(attempt: Attempt) -> Document:
