@@ -32,7 +32,7 @@ def test_without_jitter_delays_never_get_shorter(retry: int, base: float, cap: f
 def test_jitter_stays_within_its_share(retry: int, base: float, jitter: float, chance: float) -> None:
     plain = backoff(retry, base, 3600, 0, 0.5)
     assert plain == pytest.approx(min(base**retry, 3600))
-    assert abs(backoff(retry, base, 3600, jitter, chance) - plain) <= plain * jitter * (1 + 1e-9)
+    assert abs(backoff(retry, base, 3600, jitter, chance) - plain) <= plain * (jitter + 1e-9)
 
 
 def test_jitter_reaches_to_both_sides() -> None:

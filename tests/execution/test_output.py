@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from processes import Runner, wait_until
 
@@ -117,6 +117,8 @@ def test_a_spool_is_emptied_when_it_is_made_and_no_link_is_followed(outputs: str
     st.booleans(),
     st.lists(st.integers(1, 150_000), max_size=3),
 )
+@example(10_000, 100_000, False, [60_000])
+@example(10_001, 100_000, True, [30_000, 60_000])
 def test_head_and_tail_are_kept_and_the_middle_is_named(
     tmp_path_factory: pytest.TempPathFactory, limit: int, size: int, moved: bool, trims: list[int]
 ) -> None:
@@ -164,7 +166,7 @@ def test_a_long_output_is_cut_to_about_its_limit(output: Output, outputs: str, l
 
 
 def test_trimming_gives_blocks_back_while_head_and_tail_stay(output: Output, outputs: str) -> None:
-    limit = 64 * 1024
+    limit = 64 * 1024 + 3001
     for number in range(1, 40):
         os.write(output.fd, pattern(100_000))
         output.trim(limit)

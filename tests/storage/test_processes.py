@@ -252,6 +252,22 @@ def test_parent_and_child_of_a_fork_both_go_on(path: str) -> None:
     database.close()
 
 
+def test_a_child_has_no_part_in_a_transaction_of_its_parent(path: str) -> None:
+    database = Database(path)
+
+    def work() -> None:
+        assert not database.in_transaction()
+        assert database.rows("SELECT count(*) FROM jobs") == [(0,)]
+        database.close()
+
+    with database.write():
+        database.change("INSERT INTO job_counts VALUES ('q', 'pending', 0)")
+        assert exit_code_of(forked(work)) == 0
+        assert database.in_transaction()
+    assert database.rows("SELECT queue FROM job_counts") == [("q",)]
+    database.close()
+
+
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_child_forked_while_another_thread_writes_keeps_no_lock(path: str) -> None:
     database = Database(path)

@@ -224,6 +224,7 @@ test_a_queue_does_what_its_model_does = Queue.TestCase
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 def test_a_queue_does_what_its_model_does_for_long() -> None:
     from hypothesis.stateful import run_state_machine_as_test
 
