@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Mapping
 
 from queuectl.execution.identity import Stat, stat_of
@@ -19,7 +20,9 @@ _SHORTEST, _LONGEST = 0.005, 0.1
 _LOOKS = 5
 """How often at most one look at all processes is followed by one at those that came meanwhile."""
 _ROUNDS = 10
-"""How often to look for what was forked while its parent was being stopped, before the next step's turn."""
+"""How often at most to look for what was forked while its parent was being stopped, before the killing begins."""
+_TURN = 0.05
+"""Seconds after which a step lets its worker do other things: with tens of thousands of processes a look takes long."""
 
 
 def pids() -> list[int]:
@@ -78,6 +81,9 @@ class Termination:
         self.kill_at = now + grace
         """When KILL is due, monotonic."""
         self._pause = _SHORTEST
+        self._stopped: dict[int, int] = {}
+        """Those that were sent STOP, to be killed with all others at once."""
+        self._rounds = 0
         if grace > 0:
             _send(signal.SIGTERM, members(mark))
 
@@ -105,15 +111,20 @@ class Termination:
         return self._pause
 
     def _kill(self) -> None:
-        stopped: dict[int, int] = {}
-        for _ in range(_ROUNDS):
+        began = time.monotonic()
+        while self._rounds < _ROUNDS:
             # What is stopped forks no more: once a look finds nobody new, they are all there.
-            new = {pid: start for pid, start in members(self.mark).items() if stopped.get(pid) != start}
+            new = {pid: start for pid, start in members(self.mark).items() if self._stopped.get(pid) != start}
             if not new:
                 break
             _send(signal.SIGSTOP, new)
-            stopped |= new
-        self.unkillable = frozenset(_send(signal.SIGKILL, stopped))
+            self._stopped |= new
+            self._rounds += 1
+            if time.monotonic() - began > _TURN:
+                return  # the next step goes on: what is stopped stays stopped
+        self.unkillable = frozenset(_send(signal.SIGKILL, self._stopped))
+        self._stopped = {}
+        self._rounds = 0
 
 
 def _send(signum: signal.Signals, targets: Mapping[int, int]) -> list[int]:

@@ -92,6 +92,8 @@ def translate(error: Exception, path: str) -> QueuectlError:
     text = str(error)
     if "UNIQUE constraint" in text:
         return DuplicateJob(text)
+    if "disk I/O error" in text and not _is_full(path):
+        return DatabaseError(f"{path}: {text}", hint="the disk, or its file system, has trouble: dmesg says more")
     if "disk is full" in text or "disk I/O error" in text:
         return DiskFull(f"{path}: {text}", hint="free some space, then do it again: nothing was written")
     if "readonly" in text or ("unable to open" in text and not _may_write(path)):
@@ -108,3 +110,11 @@ def translate(error: Exception, path: str) -> QueuectlError:
 def _may_write(path: str) -> bool:
     places = [place for place in (path, os.path.dirname(path)) if os.path.exists(place)]
     return all(os.access(place, os.W_OK, effective_ids=True) for place in places)
+
+
+def _is_full(path: str) -> bool:
+    """Whether there is no room to write: SQLite calls it an I/O error where it is the shared index that can't grow."""
+    try:
+        return os.statvfs(os.path.dirname(path)).f_bavail == 0
+    except OSError:
+        return False
