@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from queuectl.domain.states import Outcome
@@ -144,22 +144,18 @@ class Attempt:
             due.append(self._started + RECORD_AFTER)
         return min(due)
 
-    @property
-    def failed(self) -> bool:
-        """Whether it ended by itself, and not well."""
-        return self._reason is None and self.exit is not None and self.exit.status != 0
-
     def to_record(self, now: float) -> bool:
         """Whether it has run for long enough to be written down, and isn't."""
         return not self.recorded and self.exit is None and now >= self._started + RECORD_AFTER
 
-    def ending(self, wall: int, *, forgiven: bool = False) -> Ending:
-        """What to write. `forgiven` gives a failure back: the host was to blame."""
+    def ending(self, wall: int, excused: Callable[[], bool]) -> Ending:
+        """What to write. A failure is given back where `excused` says that the host was to blame: it is asked once the
+        output has been cut."""
         written = self.take_output()
         assert self.exit is not None
         code, signum, error = how_it_ended(self.exit.status)
         outcome = self._reason or (Outcome.COMPLETED if code == 0 else Outcome.FAILED)
-        if outcome is Outcome.FAILED and forgiven:
+        if outcome is Outcome.FAILED and excused():
             outcome, error = Outcome.RELEASED, "given back: no room on the disk"
         elif outcome is Outcome.TIMEOUT:
             error = f"timed out after {self.claim.spec.timeout_ms / 1000:g} s"

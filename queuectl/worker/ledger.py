@@ -60,9 +60,9 @@ class Ledger:
     def take(self, over: list[Attempt]) -> None:
         """Accept attempts that are over, and free their slots."""
         for attempt in over:
-            # A command that failed on a full disk isn't to blame: this attempt doesn't count.
-            full = attempt.failed and not self._disk.look()
-            self.unwritten.append(self._slots.end(attempt, forgiven=full))
+            # A command that failed on a full disk isn't to blame: this attempt doesn't count. Unless it was its own
+            # output that filled it: by then that has been cut, and there is room again.
+            self.unwritten.append(self._slots.end(attempt, lambda: not self._disk.look()))
             self._look = True
 
     def work(self, now: float, *, claiming: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from queuectl.config.installation import Installation
 from queuectl.domain.clock import now_ms
@@ -136,11 +136,10 @@ class Slots:
         """Give each attempt its turn; returns those that are over."""
         return [attempt for attempt in self.running.values() if attempt.advance(now)]
 
-    def end(self, attempt: Attempt, *, forgiven: bool = False) -> Ending:
-        """Free the slot of an attempt that is over; returns what to write of it. `forgiven` gives a failure back:
-        the host was to blame."""
+    def end(self, attempt: Attempt, excused: Callable[[], bool] = lambda: False) -> Ending:
+        """Free the slot of an attempt that is over; returns what to write of it, as `Attempt.ending` does."""
         del self.running[attempt.claim.slot]
-        ending = attempt.ending(now_ms(), forgiven=forgiven)
+        ending = attempt.ending(now_ms(), excused)
         self._keep(attempt)
         return ending
 
