@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from queuectl.storage.database import Database
 
 _DATED = re.compile(r"queue-(\d{8}T\d{6}Z)\.db")
-_LEFT = re.compile(r"queue-\d{8}T\d{6}Z\.db\.\d+\.new")
+_LEFT = re.compile(r"queue-\d{8}T\d{6}Z\.db\.\d+\.new(?:-journal)?")
 _FORM = "%Y%m%dT%H%M%SZ"
 
 
@@ -93,6 +93,7 @@ def write(database: Database, path: str, *, overwrite: bool = False) -> int:
             os.rename(fresh, path)
         except BaseException:
             _remove(fresh)
+            _remove(f"{fresh}-journal")
             raise
         finally:
             os.close(fd)

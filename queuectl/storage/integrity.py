@@ -114,7 +114,8 @@ def examine(database: Database, restore: str) -> list[Finding]:
         found += [_judge(database, rule) for rule in _RULES]
         found += _foreign_keys(database, found)
     finally:
-        database.rows("ROLLBACK")
+        if database.in_transaction():
+            database.rows("ROLLBACK")
     return found
 
 

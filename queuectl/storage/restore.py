@@ -8,17 +8,15 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from queuectl.errors import DatabaseDamaged, DatabaseError, DatabaseNewer, QueuectlError
+from queuectl.domain.findings import Severity
+from queuectl.errors import DatabaseDamaged, DatabaseError, DatabaseNewer
 from queuectl.storage import integrity
 from queuectl.storage.backup import stamp
 from queuectl.storage.database import Database
 from queuectl.storage.sqlite import RESTORED, sync_directory
 from queuectl.storage.write_lock import WriteLock, cannot_write
-
-if TYPE_CHECKING:
-    from queuectl.domain.findings import Finding
 
 _ASIDE = ".before-restore-"
 _STAGED = ".restoring"
@@ -123,31 +121,29 @@ def _copy(file: str, place: str, path: str) -> None:
 def _opened(file: str, place: str) -> Database:
     try:
         database = Database(place, create=False)
-    except QueuectlError as error:
+        try:
+            _make_sound(database)
+        except BaseException:
+            database.close()
+            raise
+    except DatabaseError as error:
         # It is about the file that the person named.
         newer = isinstance(error, DatabaseNewer)
         hint = error.hint if newer else "choose another backup; nothing was changed"
         raise type(error)(str(error).replace(place, file), hint=hint) from None
-    try:
-        bad = [finding for finding in integrity.examine(database, "") if _forbids(finding)]
-        if bad:
-            said = "; ".join(finding.found for finding in bad)
-            raise DatabaseDamaged(
-                f"{file}: {said.replace(place, file)}", hint="choose another backup; nothing was changed"
-            )
-        integrity.repair(database)
-        # A copy that VACUUM INTO made is in the mode without a log, and nobody sets it later.
-        if database.rows("PRAGMA journal_mode = wal") != [("wal",)]:
-            raise DatabaseError(f"{place}: can't be put into WAL mode", hint="see `queuectl doctor` on the file system")
-    except BaseException:
-        database.close()
-        raise
     return database
 
 
-def _forbids(finding: Finding) -> bool:
-    """Whether the copy can't be used: what else is wrong with it is mended on the way."""
-    return finding.severity == "error" and finding.check == "file"
+def _make_sound(database: Database) -> None:
+    """Make the opened copy what a queue is, or raise DatabaseError."""
+    for finding in integrity.examine(database, ""):
+        # What else is wrong is mended on the way.
+        if finding.check == "file" and finding.severity is Severity.ERROR:
+            raise DatabaseDamaged(f"{database.path}: {finding.found}")
+    integrity.repair(database)
+    # A copy that VACUUM INTO made is in the mode without a log, and nobody sets it later.
+    if database.rows("PRAGMA journal_mode = wal") != [("wal",)]:
+        raise DatabaseError(f"{database.path}: can't be put into WAL mode, which needs a local disk")
 
 
 def _free(path: str) -> str:
