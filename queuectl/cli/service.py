@@ -101,6 +101,8 @@ def install(session: Session, dry_run: bool, no_start: bool, as_json: bool) -> i
         session.note(f"{here.kind} has it as the configuration says: nothing to do")
     if done.started:
         session.note(f"{', '.join(done.started)}: ready")
+    if here.account == "root":
+        session.hint("the workers, and so all jobs, run as root; service.user names somebody else")
     if done.changes and not dry_run and here.kind == "systemd --user":
         session.hint("loginctl enable-linger has your workers run from boot on, not only while you are logged in")
     return 0
@@ -146,7 +148,17 @@ def status(session: Session, as_json: bool) -> None:
     from queuectl.cli.output.document import write_json
     from queuectl.cli.output.facts import print_facts
     from queuectl.cli.output.table import Cell
+    from queuectl.pools.choice import choose_manager
+    from queuectl.services.manager import SystemManager
 
+    if not isinstance(choose_manager(session.config.settings, session.place), SystemManager):
+        private = "a supervisord of your own"
+        if as_json:
+            write_json({"manager": None, "home": session.place.home, "files": [], "differs": []})
+            return
+        print_facts(session, [("manager", Cell(private, "bold")), ("home", Cell(session.place.home))])
+        session.hint("queuectl service install has the system run the workers")
+        return
     here = _service(session)
     written = here.written()
     differs = [change.path for change in here.diff()] if written else []

@@ -12,10 +12,11 @@ from queuectl.config.installation import Installation, create
 from queuectl.config.layers import Config
 from queuectl.config.limits import check_total
 from queuectl.errors import ConfigError, Problem, ServiceError
-from queuectl.pools.choice import PROGRAM, choose_system_manager, described
+from queuectl.pools.choice import PROGRAM, choose_system_manager, described, site
 from queuectl.pools.readiness import wait_ready
 from queuectl.services import installing, manifest
 from queuectl.services.changes import Change
+from queuectl.services.supervisord.manager import PrivateSupervisord
 
 _REACHES_UNITS = frozenset(
     {
@@ -44,6 +45,11 @@ class Service:
         self._installation = installation
         self._manager = choose_system_manager(config.settings, installation)
         self._units = described(config.settings)
+
+    @property
+    def account(self) -> str:
+        """Whom the workers run as."""
+        return site(self._config.settings, self._installation).account
 
     @property
     def kind(self) -> str:
@@ -75,6 +81,8 @@ class Service:
             return Installed(found, [])
         self._check_rights("install", (change.path for change in found))
         self._make_home()
+        if start:
+            self._take_over()
         started = installing.install(self._manager, self._installation.home, self._units, found, start)
         wait_ready(self._manager, self._installation.locks, started)
         return Installed(found, [unit.name for unit in started])
@@ -86,6 +94,11 @@ class Service:
             return written
         self._check_rights("uninstall", written)
         return installing.uninstall(self._manager, self._installation.home)
+
+    def _take_over(self) -> None:
+        """Stop workers that our own supervisord runs: they hold the names, and those of the system would wait."""
+        private = PrivateSupervisord(site(self._config.settings, self._installation))
+        private.stop([process.unit for process in private.status()])
 
     def _check_rights(self, command: str, paths: Iterable[str]) -> None:
         for path in paths:

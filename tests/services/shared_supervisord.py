@@ -138,8 +138,8 @@ class Shared:
 @contextmanager
 def shared_supervisord(top: str) -> Iterator[Shared]:
     made = Shared(top)
-    made.boot()
     try:
+        made.boot()
         yield made
     finally:
         made.ctl("stop", "all")

@@ -162,7 +162,7 @@ def test_uninstall_leaves_all_as_it_was(shared: Shared) -> None:
     assert len(shared.document("service", "uninstall")["removed"]) == 3
     assert listing() == before
     assert shared.programs() == {}
-    assert "RUNNING" in shared.ctl("status", "mine")
+    assert shared.ctl("status", "mine").split()[1] in ("STARTING", "RUNNING")
     assert shared.document("service", "uninstall")["removed"] == []
 
 
@@ -193,6 +193,28 @@ def test_without_the_daemon_they_are_installed_for_its_start(shared: Shared) -> 
     assert "supervisord doesn't run" in shared.queuectl("worker", "start", code=1)
     shared.boot()
     shared.until(lambda: set(shared.states().values()) == {"running"}, "they come with it")
+
+
+def test_workers_of_our_own_supervisord_are_taken_over(shared: Shared) -> None:
+    with open(f"{shared.home}/queuectl.yaml") as file:
+        text = file.read()
+    shared.configure(text.splitlines()[0], "service: {}")
+    shared.queuectl("worker", "start")
+    before = shared.workers()
+    assert shared.document("service", "status")["manager"] is None
+    shared.write("home/queuectl.yaml", text)
+    shared.queuectl("service", "install")
+    after = shared.workers()
+    assert after == shared.programs()
+    assert not set(after.values()) & set(before.values())
+    assert not os.path.exists(f"{shared.home}/supervisor/supervisord.pid")
+    assert shared.document("service", "status")["differs"] == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only of root it is asked")
+def test_root_heeds_only_what_is_roots(shared: Shared) -> None:
+    os.chown(f"{shared.top}/supervisord.conf", 65534, -1)
+    assert "only root can write" in shared.queuectl("service", "install", code=78)
 
 
 def test_before_install_there_is_nothing_to_start(shared: Shared) -> None:

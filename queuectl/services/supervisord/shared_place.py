@@ -34,6 +34,9 @@ def read(config: str) -> SharedPlace:
     parser = configparser.RawConfigParser(inline_comment_prefixes=(";", "#"), strict=False)
     try:
         with open(config, encoding="utf-8") as file:
+            found = os.fstat(file.fileno())
+            if os.geteuid() == 0 and (found.st_uid != 0 or found.st_mode & 0o022):
+                raise _refused(config, "expected a file that only root can write, since root acts on what it says")
             parser.read_file(file)
     except OSError as error:
         raise _refused(config, f"expected a readable file, got: {(error.strerror or str(error)).lower()}") from error
