@@ -23,8 +23,9 @@ Row = tuple[Any, ...]
 """A row of a result: the one `Any` that what the database says comes as."""
 
 # Peewee wraps what execute() raises; what comes up while reading the rows is the driver's own.
-# A parameter with a lone surrogate, such as an argument that is no UTF-8, gets as far as the driver.
-_ERRORS = (peewee.PeeweeException, peewee.sqlite3.Error, UnicodeEncodeError)  # type: ignore[attr-defined]
+# A parameter with a lone surrogate, such as an argument that is no UTF-8, or a number of more than 64 bits gets as
+# far as the driver.
+_ERRORS = (peewee.PeeweeException, peewee.sqlite3.Error, UnicodeEncodeError, OverflowError)  # type: ignore[attr-defined]
 
 
 class Connection:
@@ -89,6 +90,8 @@ def translate(error: Exception, path: str) -> QueuectlError:
     """The error of our tree for one of Peewee's or the driver's, by SQLite's own words for it."""
     if isinstance(error, UnicodeEncodeError):
         return UsageError(f"expected text in valid UTF-8, got {error.object[:100]!a}")
+    if isinstance(error, OverflowError):
+        return UsageError("expected numbers of at most 64 bits, got a longer one")
     text = str(error)
     if "UNIQUE constraint" in text:
         return DuplicateJob(text)
