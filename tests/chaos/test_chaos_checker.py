@@ -141,28 +141,33 @@ def test_without_the_fence_a_stale_finish_is_found(tmp_path: Path, fenced: bool)
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("kind", "file", "change"),
+    ("kind", "file", "changes"),
     [
         (
             "overlapped",
             "worker/recovery.py",
-            ("over = case.termination.step(now) is None", "over = True"),
+            [
+                ("grace = min(_GRACE, claim.spec.kill_grace_ms / 1000)", "grace = 0  # no TERM"),
+                ("over = case.termination.step(now) is None", "over = True"),
+            ],
         ),
         (
             "lost",
             "worker/ledger.py",
-            (
-                "claims.finish(self._database, self._worker, self.unwritten)",
-                "claims.finish(self._database, self._worker, [each for each in self.unwritten if each.job % 10])",
-            ),
+            [
+                (
+                    "claims.finish(self._database, self._worker, self.unwritten)",
+                    "claims.finish(self._database, self._worker, [each for each in self.unwritten if each.job % 10])",
+                ),
+            ],
         ),
     ],
     ids=["survivors-not-killed", "finish-dropped"],
 )
 def test_a_run_of_a_queuectl_with_a_bug_is_found_out(
-    tmp_path: Path, kind: str, file: str, change: tuple[str, str]
+    tmp_path: Path, kind: str, file: str, changes: list[tuple[str, str]]
 ) -> None:
-    bug = with_a_bug(tmp_path, file, change)
+    bug = with_a_bug(tmp_path, file, *changes)
     words = [sys.executable, os.path.join(_HERE, "run.py"), "--seconds", "15", "--patience", "8", "--seed", "7"]
     done = subprocess.run(words, env=bug, cwd=tmp_path, stdout=subprocess.PIPE, text=True, timeout=280)
     assert done.returncode == 1, done.stdout
