@@ -32,13 +32,16 @@ class Sweeper:
         if not self._kept or now < self._begin_at:
             return
         if self._entries is None:
-            self._entries = os.scandir(self._outputs)
+            try:
+                self._entries = os.scandir(self._outputs)
+            except OSError:
+                return  # gone with the home, say: the loop finds out
         part = list(islice(self._entries, retention.AT_ONCE))
         if len(part) < retention.AT_ONCE:
             self._entries = None
             self._begin_at = now + _EVERY
         before = now_ms() / 1000 - self._kept
-        old = [entry.name for entry in part if entry.name[0] != SPOOL and entry.stat().st_mtime < before]
+        old = [entry.name for entry in part if entry.name[0] != SPOOL and _is_older(entry, before)]
         self._remove(retention.strangers(self._database, old))
 
     def _remove(self, names: list[str]) -> None:
@@ -50,3 +53,10 @@ class Sweeper:
             for name in gone:
                 forget_outputs(self._outputs, name)
         event("leader.retention", outputs=len(gone))
+
+
+def _is_older(entry: os.DirEntry[str], before: float) -> bool:
+    try:
+        return entry.stat(follow_symlinks=False).st_mtime < before
+    except OSError:
+        return False  # somebody else was quicker

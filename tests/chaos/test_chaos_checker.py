@@ -141,10 +141,11 @@ def test_without_the_fence_a_stale_finish_is_found(tmp_path: Path, fenced: bool)
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    ("kind", "file", "changes"),
+    ("kind", "mode", "file", "changes"),
     [
         (
             "overlapped",
+            ["--kills-only", "--jobs", "120"],
             "worker/recovery.py",
             [
                 ("grace = min(_GRACE, claim.spec.kill_grace_ms / 1000)", "grace = 0  # no TERM"),
@@ -153,6 +154,7 @@ def test_without_the_fence_a_stale_finish_is_found(tmp_path: Path, fenced: bool)
         ),
         (
             "lost",
+            ["--seconds", "10"],
             "worker/ledger.py",
             [
                 (
@@ -165,10 +167,10 @@ def test_without_the_fence_a_stale_finish_is_found(tmp_path: Path, fenced: bool)
     ids=["survivors-not-killed", "finish-dropped"],
 )
 def test_a_run_of_a_queuectl_with_a_bug_is_found_out(
-    tmp_path: Path, kind: str, file: str, changes: list[tuple[str, str]]
+    tmp_path: Path, kind: str, mode: list[str], file: str, changes: list[tuple[str, str]]
 ) -> None:
     bug = with_a_bug(tmp_path, file, *changes)
-    words = [sys.executable, os.path.join(_HERE, "run.py"), "--seconds", "15", "--patience", "8", "--seed", "7"]
+    words = [sys.executable, os.path.join(_HERE, "run.py"), *mode, "--patience", "8"]
     done = subprocess.run(words, env=bug, cwd=tmp_path, stdout=subprocess.PIPE, text=True, timeout=280)
     assert done.returncode == 1, done.stdout
     assert json.loads(done.stdout[done.stdout.rindex('{\n  "mode"') :])[kind] > 0
