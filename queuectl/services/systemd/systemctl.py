@@ -102,14 +102,14 @@ class Systemctl:
     def _refused(self, program: str, words: Sequence[str], said: str) -> ServiceError:
         message = f"{program} {words[0]} refused: {said.strip() or 'it gave no reason'}"
         low = said.lower()
-        if any(word in low for word in _NO_BUS):
-            hint = (
-                "loginctl enable-linger has a person's systemd run" if self._scope.person else "is systemd PID 1 here?"
-            )
-        elif any(word in low for word in _DENIED):
+        no_bus = any(word in low for word in _NO_BUS)
+        hint = None
+        if no_bus and self._scope.person:
+            hint = "loginctl enable-linger has a person's systemd run"
+        elif no_bus and os.geteuid() == 0:
+            hint = "is systemd PID 1 here?"
+        elif no_bus or any(word in low for word in _DENIED):
             hint = f"it takes root: the same command with sudo in front, and --home {self._home}"
         elif "not found" in low or "not loaded" in low:
             hint = "its unit isn't installed: queuectl service install"
-        else:
-            hint = None
         return ServiceError(message, hint=hint)
