@@ -109,18 +109,21 @@ def stop(
 
 @worker.command("restart")
 @_NAMES
+@click.option("--rolling", is_flag=True, help="One after the other, each once the one before is ready.")
 @_POOL
 @json_option
 @click.pass_obj
-def restart(session: Session, names: tuple[str, ...], pool: str | None, as_json: bool) -> int:
+def restart(session: Session, names: tuple[str, ...], rolling: bool, pool: str | None, as_json: bool) -> int:
     """\b
     Examples:
       queuectl worker restart
       queuectl worker restart default-0
+      queuectl worker restart --rolling --pool video
 
-    Stop and start the workers that run. It returns when they are ready. `reload` does it without disturbing a job.
+    Stop and start the workers that run. It returns when they are ready. --rolling ends at the first that doesn't get
+    ready, and leaves the rest as they are. `reload` does it without disturbing a job.
     """
-    restarted = _control(session).restart(pool, names)
+    restarted = _control(session).restart(pool, names, rolling=rolling)
     return _said(session, restarted, as_json, "no worker was running: queuectl worker start", "ready")
 
 

@@ -79,16 +79,20 @@ class Workers:
             self._forget_scaling(self._manager, pool)
         return [unit.name for unit in units]
 
-    def restart(self, pool: str | None = None, names: Sequence[str] = ()) -> list[str]:
+    def restart(self, pool: str | None = None, names: Sequence[str] = (), *, rolling: bool = False) -> list[str]:
         """Stop workers as `stop` does and start them again; on return they are ready.
+
+        `rolling` does it to one after the other, each once the one before is ready, and leaves the rest as they are
+        where one doesn't get ready: most of a pool always serves.
 
         Raises:
             UsageError: no such pool or worker.
         """
         units = self._select(pool, names)
-        if units:
-            self._manager.restart(units)
-            wait_ready(self._manager, self._installation.locks, units)
+        turns = [[unit] for unit in units] if rolling else [units] if units else []
+        for turn in turns:
+            self._manager.restart(turn)
+            wait_ready(self._manager, self._installation.locks, turn)
         return [unit.name for unit in units]
 
     def reload(self, pool: str | None = None, names: Sequence[str] = ()) -> list[str]:

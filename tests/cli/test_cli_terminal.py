@@ -44,7 +44,7 @@ def test_a_sentence_and_a_hint(cli: Cli) -> None:
     assert "hint: no worker serves queue default: queuectl worker start" in seen
     assert "held until `queuectl release" in at_terminal(cli, "enqueue", "--hold", "--timeout", "0", "--", "true")[0]
     assert (
-        "timeout none, runs in 59 m" in at_terminal(cli, "enqueue", "--delay", "1h", "--timeout", "0", "--", "true")[0]
+        "timeout none, runs in 1 h" in at_terminal(cli, "enqueue", "--delay", "1h", "--timeout", "0", "--", "true")[0]
     )
     assert re.fullmatch(r"[a-z2-7]{8}\n", at_terminal(cli, "enqueue", "-q", "--", "true")[0])
 

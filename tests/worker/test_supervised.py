@@ -13,6 +13,8 @@ import psutil
 import pytest
 from real_home import QUEUECTL, alive, sleepers, until
 
+from queuectl.pools.presence import Presence, sightings
+
 
 def status(home) -> list[dict]:
     return home.document("worker", "status")
@@ -181,3 +183,44 @@ def test_workers_started_by_a_job_outlive_it(home):
 def test_too_many_workers_are_refused(home):
     home.cli("worker", "start", "--count", "11", code=2)
     assert all(each["pid"] is None for each in status(home))
+
+
+def test_a_rolling_restart_replaces_one_after_the_other(home):
+    home.cli("worker", "start", "--count", "3")
+    before = pids(home)
+    rolling = subprocess.Popen([QUEUECTL, "worker", "restart", "--rolling"], env=home.environment)
+    least = 3
+    while rolling.poll() is None:
+        least = min(least, sum(seen.held for seen in sightings(os.path.join(home.path, "locks"))))
+    assert rolling.returncode == 0
+    assert least >= 2, "never more than one is away"
+    assert set(before.values()).isdisjoint(pids(home).values())
+
+
+def test_a_rolling_restart_ends_at_the_first_that_does_not_get_ready(home):
+    home.cli("worker", "start", "--count", "3")
+    before = pids(home)
+    rolling = subprocess.Popen(
+        [QUEUECTL, "worker", "restart", "--rolling"], env=home.environment, stderr=subprocess.PIPE, text=True
+    )
+    # Somebody else takes the name as soon as it is free: the new worker can only wait for it.
+    squatter = Presence.acquire(os.path.join(home.path, "locks"), "default", 0, block=True)
+    try:
+        _, said = rolling.communicate(timeout=60)
+    finally:
+        squatter.close()
+    assert rolling.returncode == 1
+    assert "default-0" in said
+    after = pids(home)
+    assert [after[name] for name in ("default-1", "default-2")] == [before["default-1"], before["default-2"]]
+
+
+def test_a_broken_configuration_keeps_a_restart_from_stopping_anything(home):
+    home.cli("worker", "start", "--count", "2")
+    before = pids(home)
+    broken = os.path.join(home.path, "config.d", "99-broken.yaml")
+    with open(broken, "w") as file:
+        file.write("max_retrys: 1\n")
+    home.cli("worker", "restart", code=78)
+    os.unlink(broken)
+    assert pids(home) == before
