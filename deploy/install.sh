@@ -165,7 +165,6 @@ make_conveniences() {
     [ ! -d /etc/logrotate.d ] || put "$here/logrotate.d/queuectl" /etc/logrotate.d/queuectl
 }
 
-# Which manager; nothing where there is none.
 supervisord_config() {
     local each
     for each in /etc/supervisor/supervisord.conf /etc/supervisord.conf; do
@@ -173,26 +172,31 @@ supervisord_config() {
     done
 }
 
+# Unless told which, `service install` looks itself, and stays with what is installed already.
 choose_manager() {
-    local config; config=$(supervisord_config)
-    if [ -z "$manager" ] && [ -d /run/systemd/system ]; then manager=systemd; fi
-    if [ -z "$manager" ] && [ -n "$config" ]; then manager=supervisord; fi
     case $manager in
         systemd) export QUEUECTL_SERVICE_MANAGER=systemd ;;
         supervisord)
-            [ -n "$config" ] || die "expected a supervisord in /etc, found none (Debian: apt-get install supervisor)"
-            export QUEUECTL_SERVICE_MANAGER=supervisord QUEUECTL_SERVICE_SUPERVISORD_CONFIG=$config ;;
+            QUEUECTL_SERVICE_SUPERVISORD_CONFIG=$(supervisord_config)
+            export QUEUECTL_SERVICE_MANAGER=supervisord QUEUECTL_SERVICE_SUPERVISORD_CONFIG
+            [ -n "$QUEUECTL_SERVICE_SUPERVISORD_CONFIG" ] ||
+                die "expected a supervisord in /etc, found none (Debian: apt-get install supervisor)"
+            ;;
     esac
+}
+
+has_manager() {
+    [ -n "$manager" ] || [ -d /run/systemd/system ] || [ -n "$(supervisord_config)" ] || [ -e "$home/service.json" ]
 }
 
 make_service() {
     local options=() before=$1
     [ -n "$start" ] || options=(--no-start)
-    if [ -z "$manager" ]; then
+    if ! has_manager; then
         complain "neither systemd nor a supervisord of /etc is here, so nothing runs the workers yet. With one of them
 (Debian: apt-get install supervisor), run this again, or: queuectl service install"
     elif [ ! -x "$opt/bin/queuectl" ] || ! queuectl service diff > /dev/null 2>&1; then
-        act "install the services of $manager" queuectl service install "${options[@]}"
+        act "install the services" queuectl service install "${options[@]}"
     elif [ -n "$start" ] && [ "$(cat "$origin")" != "$before" ]; then
         act "have the workers take the new program" queuectl worker reload
     fi
