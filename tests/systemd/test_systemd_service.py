@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import time
 
@@ -288,6 +289,9 @@ def test_strict_is_strict_and_still_works(machine: Machine) -> None:
     machine.sh("mkdir -p /home/somebody; echo secret > /home/somebody/secret; chmod -R a+rX /home/somebody")
     configure(machine, "user: queuectl", "user: queuectl, hardening: strict")
     configure(machine, "workers: 3", "workers: 1")
+    # Where these sources lie in /tmp, a private one would hide the program too.
+    checkout = os.path.dirname(os.path.dirname(os.path.dirname(QUEUECTL)))
+    machine.write(f"{UNITS}/queuectl-default@.service.d/sources.conf", f"[Service]\nBindReadOnlyPaths={checkout}\n")
     machine.queuectl("service", "install")
     path = f"{UNITS}/queuectl-default@.service"
     machine.run("systemd-analyze", "security", "--offline=true", "--threshold=30", path)
@@ -299,6 +303,7 @@ def test_strict_is_strict_and_still_works(machine: Machine) -> None:
     assert machine.code("test", "-e", f"{HOME}/copy") == 0
     assert machine.code("test", "-e", "/usr/mine") == 1
     assert machine.code("test", "-e", "/tmp/mine") == 1
+    machine.sh(f"rm -r {UNITS}/queuectl-default@.service.d")
 
 
 def test_compatible_takes_nothing_from_a_job(machine: Machine) -> None:

@@ -11,6 +11,7 @@
 set -euo pipefail
 
 EX_USAGE=64 EX_UNSAFE=70
+checkout=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
 
 die() { echo "with-systemd.sh: $2" >&2; exit "$1"; }
 kind() { stat --file-system --format %T "$1"; }
@@ -93,6 +94,13 @@ units() {  # the few that a boot needs, without what the host has enabled
     printf '[Unit]\nRequires=%s\nWants=%s\nAfter=%s %s\n' "$needed" "$wanted" "$needed" "$wanted" > "$work/units/default.target"
 }
 
+this_checkout() {  # where it lies in one of the private directories, it is shown there, and can't be written
+    case $checkout/ in /tmp/* | /var/tmp/* | /run/* | /dev/*) ;; *) return 0 ;; esac
+    mkdir -p "$root$checkout"
+    mount --bind "$checkout" "$root$checkout"
+    mount -o remount,bind,ro "$root$checkout"
+}
+
 be_the_machine() {
     work=$1 boot_id=$2 unit_dir=$3 root=$1/root
     shift 3
@@ -104,6 +112,7 @@ be_the_machine() {
     devices
     cgroups
     units
+    this_checkout
     for each; do mkdir -p "$root$each"; mount --rbind "$each" "$root$each"; done
     mkdir "$root/.host"
     pivot_root "$root" "$root/.host"
