@@ -259,6 +259,8 @@ do_uninstall() {
         remove_listed
         act "remove $opt" remove_program
     elif [ -e "$opt" ]; then
+        # Its workers may run: who made it must take it away before its jobs go.
+        [ -z "$purge" ] || die "$opt is not from here: nothing was done"
         complain "$opt is not from here: it stays"
     fi
     if [ -n "$purge" ]; then

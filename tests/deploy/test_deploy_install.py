@@ -86,6 +86,7 @@ def test_what_is_somebody_elses_is_refused(machine: Machine) -> None:
     before = files(machine)
     assert "/opt/queuectl is not from here" in install(machine, "--python", PYTHON, code=1)
     assert "/opt/queuectl is not from here" in install(machine, "--uninstall")
+    assert "nothing was done" in install(machine, "--uninstall", "--purge", code=1)
     assert changed(before, files(machine)) == []
 
 
