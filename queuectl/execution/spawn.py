@@ -7,15 +7,13 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping
-from functools import cache
 
 from queuectl.domain.job import Spec
 from queuectl.execution.mark import Mark, branded
+from queuectl.execution.oom import expendable
 
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 """The exit codes that a shell gives for a program that it can't run, or can't find."""
-_OOM_RAISED = 200
-"""How much sooner than its worker the kernel should end a job when memory runs out, of 1000."""
 _HOST = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC})
 """What is short here isn't the job's fault."""
 
@@ -46,7 +44,7 @@ def spawn(spec: Spec, mark: Mark, environment: Mapping[bytes, bytes], output: in
     try:
         if spec.stdin is not None:
             stdin = _filled(spec.stdin)
-        with branded(mark):
+        with branded(mark), expendable():
             process = subprocess.Popen(
                 argv,
                 stdin=stdin,
@@ -64,7 +62,6 @@ def spawn(spec: Spec, mark: Mark, environment: Mapping[bytes, bytes], output: in
             os.close(stdin)
     # The worker reaps by itself: tell Popen, who would warn of a process left behind.
     process.returncode = 0
-    _raise_oom_score(process.pid)
     return process.pid
 
 
@@ -91,25 +88,6 @@ def _reason(error: OSError | ValueError, spec: Spec, program: str) -> CannotRun 
     if error.errno == errno.ENOENT:
         return CannotRun(NOT_FOUND, f"{program}: no such program")
     return CannotRun(NOT_EXECUTABLE, f"{program}: {error.strerror}")
-
-
-def _raise_oom_score(pid: int) -> None:
-    try:
-        fd = os.open(f"/proc/{pid}/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
-    except OSError:
-        return  # it has ended already, or this kernel has none: then the worker takes its chance
-    try:
-        os.write(fd, b"%d" % min(1000, _own_oom_score() + _OOM_RAISED))
-    except OSError:
-        pass
-    finally:
-        os.close(fd)
-
-
-@cache
-def _own_oom_score() -> int:
-    with open("/proc/self/oom_score_adj") as file:
-        return int(file.read())
 
 
 def how_it_ended(status: int) -> tuple[int | None, int | None, str | None]:

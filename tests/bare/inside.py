@@ -5,6 +5,7 @@ Uses nothing but the standard library; what the commands print goes to stderr.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -40,7 +41,11 @@ def processes() -> dict[int, str]:
     found = {}
     for name in os.listdir("/proc"):
         if name.isdigit() and int(name) not in (1, os.getpid(), os.getppid()):
-            with open(f"/proc/{name}/stat") as stat, open(f"/proc/{name}/cmdline") as words:
+            with (
+                contextlib.suppress(FileNotFoundError, ProcessLookupError),  # it ended meanwhile
+                open(f"/proc/{name}/stat") as stat,
+                open(f"/proc/{name}/cmdline") as words,
+            ):
                 if stat.read().rpartition(")")[2].split()[0] != "Z":
                     found[int(name)] = words.read().replace("\0", " ").strip()
     return found

@@ -286,7 +286,7 @@ def test_a_database_that_is_not_there_yet_is_waited_for(machine: Machine) -> Non
 
 
 def test_strict_is_strict_and_still_works(machine: Machine) -> None:
-    machine.sh("mkdir -p /home/somebody; echo secret > /home/somebody/secret; chmod -R a+rX /home/somebody")
+    machine.sh("mkdir -p /home/neighbour; echo secret > /home/neighbour/secret; chmod -R a+rX /home/neighbour")
     configure(machine, "user: queuectl", "user: queuectl, hardening: strict")
     configure(machine, "workers: 3", "workers: 1")
     # Where these sources lie in /tmp, a private one would hide the program too.
