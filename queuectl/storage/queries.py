@@ -251,6 +251,9 @@ def _conditions(which: Filter) -> Expression:
         found.append(JobRow.queue == which.queue)
     if which.since is not None:
         found.append(JobRow.created_at >= which.since)
+    if which.search and "\0" in which.search:
+        # LIKE reads its pattern up to a NUL, and would find everything; no job has one in it.
+        found.append(Value(1) == 0)
     if which.tags or which.search:
         specs = SpecRow.select(SpecRow.job_id)
         for tag in which.tags:
