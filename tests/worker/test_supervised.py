@@ -144,6 +144,7 @@ def test_stop_can_wait_for_longer_than_the_configuration_says(home):
     assert home.queue.get(job).state.value == "completed"
 
 
+@pytest.mark.timeout(400)
 def test_every_job_of_four_shells_runs_exactly_once_on_three_workers(home):
     trace = os.path.join(home.path, "trace")
     home.cli("init")
@@ -156,7 +157,7 @@ def test_every_job_of_four_shells_runs_exactly_once_on_three_workers(home):
         )
         for number in range(4)
     ]
-    assert [shell.wait(100) for shell in shells] == [0, 0, 0, 0]
+    assert [shell.wait(300) for shell in shells] == [0, 0, 0, 0]
     until(lambda: home.document("status")["jobs"]["completed"] == 1000, "all jobs to be completed", 60)
     with open(trace) as file:
         ran = Counter(file.read().split())
