@@ -1,57 +1,40 @@
-"""Ending workers whose beat stands still: stopped, or stuck in the kernel, they hold their jobs for ever.
+"""Ending a worker whose loop stands still: stopped, or stuck, it would hold its jobs for ever.
 
-Every worker looks after all others, so that a leader that hangs is found as well.
+The kernel does it, by a timer that each beat winds again. Nobody has to be alive to find out: a lone worker is ended,
+too, and the service manager starts the next one. That it is SIGKILL lets it work on what is stopped.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import signal
 
-from queuectl.pools.presence import Record, sightings
+from queuectl.domain.clock import now_ms
+from queuectl.execution.libc import KillTimer
+from queuectl.pools.presence import Sighting
 from queuectl.worker.log import event
 
 
-class Watchman:
-    """Remembers when each worker's beat was seen to change."""
+class DeadMansSwitch:
+    """Kills this process when nobody has said for `timeout` seconds that it is alive."""
 
-    def __init__(self, locks: str, own_uuid: str, timeout: float) -> None:
-        """`timeout` in seconds: how long a beat may stand still."""
-        self._locks = locks
-        self._own = own_uuid
+    def __init__(self, timeout: float) -> None:
         self._timeout = timeout
-        self._seen: dict[str, tuple[Record, float]] = {}
-        self._look_at = 0.0
+        # systemd's own watchdog has the same patience, and says in the journal what it did.
+        self._timer = None if os.environ.get("WATCHDOG_PID") == str(os.getpid()) else KillTimer()
+        self.alive()
 
-    def work(self, now: float) -> None:
-        """Look, if it is time to, and kill what hangs; the recovery of its jobs follows from its lock being free."""
-        if now < self._look_at:
-            return
-        self._look_at = now + min(5.0, self._timeout / 4)
-        for seen in sightings(self._locks):
-            if not seen.held or seen.record is None or seen.record.uuid == self._own:
-                continue
-            record, since = self._seen.get(seen.name, (seen.record, now))
-            if record != seen.record:
-                record, since = seen.record, now
-            self._seen[seen.name] = (record, since)
-            # By this process's own clock, not by the file's time: a step of the clock kills nobody.
-            if now - since > self._timeout:
-                event("worker.hung", logging.WARNING, worker=seen.name, pid=record.pid, seconds=round(now - since))
-                _kill(record.pid)
-                del self._seen[seen.name]
+    def alive(self) -> None:
+        """There is a sign of life."""
+        if self._timer is not None:
+            self._timer.wind(self._timeout)
 
 
-def _kill(pid: int) -> None:
-    """KILL works on what is stopped, where TERM waits for SIGCONT."""
-    try:
-        fd = os.pidfd_open(pid)
-    except OSError:
+def tell_of_silence(former: Sighting | None, timeout: float) -> None:
+    """Log it where the `former` process of a worker's name ended without a word, and long after its last beat: who
+    was killed by the timer couldn't say so. `timeout` in seconds."""
+    if former is None or former.record is None:
         return
-    try:
-        signal.pidfd_send_signal(fd, signal.SIGKILL)
-    except OSError:
-        pass
-    finally:
-        os.close(fd)
+    silent = (now_ms() - former.beat_at) / 1000
+    if silent >= timeout:
+        event("worker.hung", logging.WARNING, worker=former.name, pid=former.record.pid, seconds=round(silent))

@@ -19,7 +19,7 @@ from queuectl.storage.database import Database
 from queuectl.worker.backups import Backups
 from queuectl.worker.disk import Disk
 from queuectl.worker.handover import Handover
-from queuectl.worker.hung import Watchman
+from queuectl.worker.hung import DeadMansSwitch
 from queuectl.worker.leader import Leader
 from queuectl.worker.ledger import Ledger
 from queuectl.worker.log import event
@@ -72,6 +72,7 @@ class Worker:
         presence: Presence,
         signals: Signals,
         notify: Notify,
+        switch: DeadMansSwitch,
         *,
         drain: bool,
         handover: Handover | None,
@@ -82,6 +83,7 @@ class Worker:
         self._presence = presence
         self._signals = signals
         self._notify = notify
+        self._switch = switch
         self._drain = drain
         self._slots = Slots(pool, identity.uuid, place)
         self._ledger = Ledger(
@@ -91,7 +93,6 @@ class Worker:
         self._recovery = Recovery(database, place.locks, place.output, identity.uuid)
         backups = Backups(place, settings, database.path, self._slots)
         self._leader = Leader(database, settings, place.locks, place.output, self._recovery, backups)
-        self._watchman = Watchman(place.locks, identity.uuid, settings.job_lock_timeout)
         self._reload = Reload(place, pool.name, self._slots)
         self._wakeup = Wakeup(signals, database.lock_path)
         if handover is None:
@@ -121,7 +122,6 @@ class Worker:
             self._ledger.take(self._slots.advance(now))
             drained = self._serve(now)
             self._reload_if_asked(now)
-            self._watchman.work(now)
             self._publish(now)
             if drained or (self._orders.stopping and not self._slots.running and not self._ledger.unwritten):
                 return self._leave(EXIT_OK)
@@ -208,6 +208,7 @@ class Worker:
         self._beat += 1
         who = self._identity
         running = len(self._slots.running)
+        self._switch.alive()
         self._notify.alive()
         self._notify.status(self._status(running))
         self._presence.publish(
@@ -248,6 +249,7 @@ class Worker:
         until = now + _ABANDONED_AFTER
         while self._slots.running and now < until:
             now = time.monotonic()
+            self._switch.alive()
             for attempt in [*self._slots.reap(now), *self._slots.advance(now)]:
                 self._slots.end(attempt)
             self._wakeup.sleep(_STEP_EVERY)

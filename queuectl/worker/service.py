@@ -24,11 +24,12 @@ from queuectl.errors import (
 )
 from queuectl.execution import libc
 from queuectl.execution.identity import boot_id, host_id
-from queuectl.pools.presence import Presence, Record, Taken, first_free
+from queuectl.pools.presence import Presence, Record, Taken, first_free, sight
 from queuectl.queue.damage import advised
 from queuectl.storage import workers
 from queuectl.storage.database import Database
 from queuectl.worker.handover import Handover, take
+from queuectl.worker.hung import DeadMansSwitch, tell_of_silence
 from queuectl.worker.log import event, set_up
 from queuectl.worker.loop import EXIT_GONE, EXIT_OK, Identity, Worker
 from queuectl.worker.notify import Notify
@@ -68,17 +69,28 @@ def run(place: Installation, settings: Settings, pool_name: str, instance: int |
     create(place)
     libc.become_subreaper()
     notify.ready()
-    waiting = _Waiting(signals, notify)
+    switch = DeadMansSwitch(settings.job_lock_timeout)
+    waiting = _Waiting(signals, notify, switch)
     try:
         if handover:
             presence = Presence.adopt(handover.presence, place.locks, pool_name, handover.instance)
         else:
-            presence = _take_name(place, waiting, pool_name, instance)
+            presence = _take_name(place, waiting, pool_name, instance, settings.job_lock_timeout)
         try:
             database = _open(database_file(place, settings), settings, waiting)
             identity = _resumed(handover, presence) if handover else _registered(database, presence, parent, waiting)
             worker = Worker(
-                place, settings, pool, identity, database, presence, signals, notify, drain=drain, handover=handover
+                place,
+                settings,
+                pool,
+                identity,
+                database,
+                presence,
+                signals,
+                notify,
+                switch,
+                drain=drain,
+                handover=handover,
             )
             code = worker.run()
             database.close()
@@ -108,9 +120,10 @@ def pool_of(settings: Settings, name: str) -> Pool:
 class _Waiting:
     """What a worker does while it can't begin: say why, once, and heed signals."""
 
-    def __init__(self, signals: Signals, notify: Notify) -> None:
+    def __init__(self, signals: Signals, notify: Notify, switch: DeadMansSwitch) -> None:
         self._signals = signals
         self._notify = notify
+        self._switch = switch
         self._said = ""
 
     def pause(self, reason: str) -> None:
@@ -120,20 +133,27 @@ class _Waiting:
             event("worker.waiting", logging.WARNING, reason=reason)
             self._notify.status(f"waiting: {reason}")
         self._notify.alive()
+        self._switch.alive()
         select.select([self._signals], [], [], _TRY_AGAIN)
         if any(number in _ENDING for number in self._signals.take()):
             raise _ToldToStop
 
 
-def _take_name(place: Installation, waiting: _Waiting, pool: str, instance: int | None) -> Presence:
+def _take_name(
+    place: Installation, waiting: _Waiting, pool: str, instance: int | None, job_lock_timeout: float
+) -> Presence:
     """The lock of the worker's name; waits while another process has it."""
     if instance is None:
         return first_free(place.locks, pool)
     while True:
+        former = sight(place.locks, pool, instance)
         try:
-            return Presence.acquire(place.locks, pool, instance)
+            presence = Presence.acquire(place.locks, pool, instance)
         except Taken as error:
             waiting.pause(str(error))
+        else:
+            tell_of_silence(former, job_lock_timeout)
+            return presence
 
 
 def _open(path: str, settings: Settings, waiting: _Waiting) -> Database:

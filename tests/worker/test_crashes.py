@@ -71,16 +71,31 @@ def test_another_worker_recovers_the_jobs_of_a_dead_one(home):
     assert sleepers(number) == []
 
 
-def test_a_stopped_worker_is_found_by_its_beat_and_its_job_runs_elsewhere(home):
+def test_a_stopped_worker_is_ended_and_its_job_runs_elsewhere(home):
     number = f"6{time.monotonic_ns() % 10**8}"
     job = home.enqueue(f'[ "$QUEUECTL_ATTEMPT" = 2 ] || sleep {number}', backoff_base=1, backoff_max=0)
     first = home.worker("--instance", "0", concurrency=1, job_lock_timeout="1s")
     until(lambda: sleepers(number), "the job to run")
-    second = home.worker("--instance", "1", concurrency=1, job_lock_timeout="1s")
+    home.worker("--instance", "1", concurrency=1, job_lock_timeout="1s")
     first.send_signal(signal.SIGSTOP)
-    home.await_log(second, "worker.hung")
     assert first.wait(10) == -signal.SIGKILL
     assert home.ended(job).last.worker == "default-1"
+    assert sleepers(number) == []
+
+
+def test_a_lone_worker_that_is_stopped_is_ended_and_its_successor_says_so(home):
+    number = f"6{time.monotonic_ns() % 10**8}"
+    job = home.enqueue(f'[ "$QUEUECTL_ATTEMPT" = 2 ] || sleep {number}', backoff_base=1, backoff_max=0)
+    first = home.worker("--instance", "0", job_lock_timeout="1s")
+    until(lambda: sleepers(number), "the job to run")
+    # Also after a reload: an exec takes the timer away.
+    first.send_signal(signal.SIGHUP)
+    home.await_log(first, "worker.reloaded")
+    first.send_signal(signal.SIGSTOP)
+    assert first.wait(10) == -signal.SIGKILL
+    line = home.await_log(home.start("--instance", "0", job_lock_timeout="1s"), "worker.hung")
+    assert f"pid={first.pid}" in line
+    assert home.ended(job).attempts == 2
     assert sleepers(number) == []
 
 
