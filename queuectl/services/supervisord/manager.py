@@ -21,8 +21,8 @@ class PrivateSupervisord(Programs):
     """A Manager. The programs that the daemon has are what it should have: its file follows them, and is never read."""
 
     def __init__(self, site: Site) -> None:
-        super().__init__(site)
         self._daemon = Daemon(site)
+        super().__init__(site, self._daemon.connect, self._remove)
 
     def render(self, units: Sequence[WorkerUnit]) -> Mapping[str, str]:
         self._check(units)
@@ -63,16 +63,13 @@ class PrivateSupervisord(Programs):
         path = log_file(self._site, unit)
         return tail.follow(path, lines) if follow else iter(tail.last_lines(path, lines))
 
-    def _connect(self) -> Rpc | None:
-        return self._daemon.connect()
-
     @contextmanager
     def _changing(self) -> Iterator[Rpc | None]:
         with self._daemon.lock(), self._conversation() as rpc:
             yield rpc
 
-    def _let_go(self, rpc: Rpc, unit: WorkerUnit) -> bool:
-        # Removed in one call, with no moment in which one that crashed just now is restarted.
+    def _remove(self, rpc: Rpc, unit: WorkerUnit) -> bool:
+        # In one call, with no moment in which one that crashed just now is restarted.
         if not rpc.remove(program_name(unit)):
             return False
         self._daemon.write_config(units_of(rpc.programs()))

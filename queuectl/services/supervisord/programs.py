@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from signal import Signals
 
@@ -34,8 +34,14 @@ _STATES: Mapping[int, ProcessState] = {
 class Programs:
     """What the private supervisord and the system's have in common; they differ in whose the configuration is."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(
+        self, site: Site, connect: Callable[[], Rpc | None], let_go: Callable[[Rpc, WorkerUnit], bool]
+    ) -> None:
+        """`connect` gives a connection to the daemon, None if there is none. `let_go` is done with a program that has
+        stopped, and gives False if it runs again in this moment."""
         self._site = site
+        self._connect = connect
+        self._let_go = let_go
 
     def reload(self, units: Sequence[WorkerUnit]) -> None:
         self.signal(units, Signals.SIGHUP)
@@ -45,14 +51,6 @@ class Programs:
             if rpc is not None:
                 for unit in units:
                     rpc.signal(program_name(unit), signum)
-
-    def _connect(self) -> Rpc | None:
-        """A connection to the daemon; None if there is none."""
-        raise NotImplementedError
-
-    def _let_go(self, rpc: Rpc, unit: WorkerUnit) -> bool:
-        """What is done with a program that has stopped; False if it runs again in this moment."""
-        raise NotImplementedError
 
     @contextmanager
     def _changing(self) -> Iterator[Rpc | None]:
