@@ -5,6 +5,7 @@ A fault is a function of the stage and of a source of chance; it returns what un
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
 
+from disk import break_disk
 from stage import WORKERS, Stage, send
 
 Later = tuple[float, Callable[[], object]]
@@ -128,14 +130,35 @@ def disk_full(stage: Stage, chance: Random) -> Iterable[Later]:
         return []
     ballast = os.path.join(stage.home, "ballast")
     found = os.statvfs(stage.home)
-    fd = os.open(ballast, os.O_WRONLY | os.O_CREAT)
+    try:
+        fd = os.open(ballast, os.O_WRONLY | os.O_CREAT)
+    except OSError:
+        return []  # full, or read-only
     try:
         os.posix_fallocate(fd, 0, max(4096, found.f_bavail * found.f_frsize - left))
     except OSError:
         pass  # somebody was quicker: full all the same
     finally:
         os.close(fd)
-    return [(seconds, lambda: os.path.exists(ballast) and os.unlink(ballast))]
+    return [(seconds, lambda: remove(ballast))]
+
+
+def remove(ballast: str) -> None:
+    try:
+        os.unlink(ballast)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        # The disk is read-only meanwhile; its repair takes the ballast away.
+        if error.errno != errno.EROFS:
+            raise
+
+
+def read_only_disk(stage: Stage, chance: Random) -> Iterable[Later]:
+    """Until somebody mends it, which takes the end of all that use it. Does nothing where the home has no disk of its
+    own."""
+    seconds = chance.uniform(0.5, 4)
+    return [(seconds, stage.repair_disk)] if break_disk(stage.run) else []
 
 
 FAULTS: tuple[Fault, ...] = (
@@ -158,6 +181,7 @@ FAULTS: tuple[Fault, ...] = (
     slow_disk,
     clock_step,
     disk_full,
+    read_only_disk,
 )
 
 

@@ -4,8 +4,9 @@
     python tests/chaos/run.py --kills-only --jobs 10000 [--seed N] [--record FILE]
 
 Real workers under a real supervisord, jobs that trace themselves, enqueuers that note what they were told, and an
-adversary. What is done to whom follows from the seed; what comes of it is the machine's. As root, the home is a small
-tmpfs in a mount namespace of its own, so that the disk can be full. Exit 1: something was found, and RUN is kept.
+adversary. What is done to whom follows from the seed; what comes of it is the machine's. As root, where there are loop
+devices, the home is a small ext4 in a mount namespace of its own, which can be full and turn read-only. Exit 1:
+something was found, and RUN is kept.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ import tempfile
 import time
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
-_DISK = "size=512m"
 KINDS = ("lost", "doubled", "overlapped", "left_over", "wrong")
 
 
@@ -63,9 +63,11 @@ def in_a_place_of_its_own(asked: argparse.Namespace) -> int:
     print(f"seed {asked.seed}, in {run}", flush=True)
     os.mkdir(os.path.join(run, "home"))
     words = [sys.executable, *sys.argv, "--run", run, "--seed", str(asked.seed)]
-    if os.geteuid() == 0:
-        mount = f'mount -t tmpfs -o {_DISK} none {run}/home && exec "$@"'
-        words = ["unshare", "-m", "sh", "-c", mount, "sh", *words]
+    from disk import can_have_disk, make_disk
+
+    if can_have_disk():
+        make_disk(run)
+        words = ["unshare", "-m", *words]
     code = subprocess.run(words).returncode
     if code == 0:
         shutil.rmtree(run)
@@ -74,9 +76,12 @@ def in_a_place_of_its_own(asked: argparse.Namespace) -> int:
 
 def torment(asked: argparse.Namespace) -> dict:
     from adversary import Adversary
+    from disk import has_disk, mount_disk
     from stage import WORKERS, Stage
 
     began = time.monotonic()
+    if has_disk(asked.run):
+        mount_disk(asked.run)
     stage = Stage(asked.run, asked.seed)
     adversary = Adversary(stage, asked.seed)
     try:

@@ -13,6 +13,7 @@ from typing import IO
 
 import pysqlite3
 from building import build
+from disk import check_disk, mount_disk, unmount_disk
 
 from queuectl import Queue
 
@@ -121,6 +122,31 @@ class Stage:
             self.commands.remove(process)
             self.failed_commands += process.returncode != 0
 
+    def repair_disk(self) -> None:
+        """What a reboot does: all that use the disk are gone, it is checked, and the workers are started anew."""
+        self.queue.close()
+        deadline = time.monotonic() + 30
+        while not unmount_disk(self.run):
+            if time.monotonic() > deadline:
+                raise TimeoutError("somebody keeps the broken disk")
+            self._kill_all()
+            time.sleep(0.02)
+        check_disk(self.run)
+        mount_disk(self.run)
+        ballast = os.path.join(self.home, "ballast")
+        if os.path.exists(ballast):
+            os.unlink(ballast)
+        self.commands.clear()
+        self.command("worker", "start", "--count", str(WORKERS))
+
+    def _kill_all(self) -> None:
+        for process in [*self.enqueuers.values(), *self.commands]:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        for pid in [*self.supervisord(), *self.workers(), *self.jobs()]:
+            send(pid, signal.SIGKILL)
+
     # The end
 
     def unended(self) -> int:
@@ -159,12 +185,7 @@ class Stage:
     def close(self) -> None:
         """End whatever is left of all that this run started."""
         self.queue.close()
-        for process in [*self.enqueuers.values(), *self.commands]:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-        for pid in [*self.supervisord(), *self.workers(), *self.jobs()]:
-            send(pid, signal.SIGKILL)
+        self._kill_all()
         self.log.close()
         os.close(self._page)
 
