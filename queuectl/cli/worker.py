@@ -101,9 +101,6 @@ def stop(
     back: they run again, and it counts as no attempt.
     """
     stopped = _control(session).stop(pool, names, force, read_timeout(timeout))
-    if not names:
-        # What `--count` and `scale` wrote was for as long as these workers run.
-        edit.unset_value(session.place, "pools" if pool is None else f"pools.{pool}.workers", edit.SCALE_FILE)
     return _said(session, stopped, as_json, "no worker was running", "stopped")
 
 

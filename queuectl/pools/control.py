@@ -16,6 +16,7 @@ from queuectl.errors import ConfigError, UsageError
 from queuectl.pools.choice import choose_manager, described
 from queuectl.pools.readiness import wait_idle, wait_ready
 from queuectl.pools.status import WorkerStatus, join
+from queuectl.services import manifest
 from queuectl.services.escalation import Step
 from queuectl.services.installing import settle
 from queuectl.services.manager import Manager, SystemManager, WorkerUnit
@@ -75,8 +76,8 @@ class Workers:
         units = self._select(pool, names)
         if units:
             self._manager.stop(units, self._steps(units, force, timeout))
-        if not names and isinstance(self._manager, SystemManager):
-            self._forget_scaling(self._manager, pool)
+        if not names:
+            self._forget_scaling(pool)
         return [unit.name for unit in units]
 
     def restart(self, pool: str | None = None, names: Sequence[str] = (), *, rolling: bool = False) -> list[str]:
@@ -137,15 +138,18 @@ class Workers:
             self._manager.stop(surplus)
         return [unit.name for unit in sorted(keep)]
 
-    def _forget_scaling(self, manager: SystemManager, pool: str | None) -> None:
-        """What `--count` and `scale` said was for as long as these workers run: at the next boot the YAML counts."""
+    def _forget_scaling(self, pool: str | None) -> None:
+        """What `--count` and `scale` said was for as long as these workers run: at the next start, and the next boot,
+        the YAML counts."""
         key = "pools" if pool is None else f"pools.{pool}.workers"
-        if edit.unset_value(self._installation, key, edit.SCALE_FILE):
+        if not edit.unset_value(self._installation, key, edit.SCALE_FILE):
+            return
+        if isinstance(self._manager, SystemManager) and manifest.load(self._installation.home) is not None:
             try:
                 settings = load(self._installation, os.environ).settings
             except ConfigError:
                 return  # a broken configuration must not keep anybody from stopping workers
-            settle(manager, self._installation.home, described(settings))
+            settle(self._manager, self._installation.home, described(settings))
 
     def _known(self) -> list[WorkerUnit]:
         return sorted(process.unit for process in self._manager.status())
