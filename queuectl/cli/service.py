@@ -85,7 +85,8 @@ def install(session: Session, dry_run: bool, no_start: bool, as_json: bool) -> i
       queuectl service install --dry-run
 
     Make the service manager run the workers as the YAML says. It changes only what differs, restarts only the pools
-    whose files changed, and overwrites no file that it did not write.
+    whose files changed, starts what does not run, and overwrites no file that it did not write. It returns when the
+    workers are ready.
     """
     here = _service(session)
     done = here.install(start=not no_start, dry_run=dry_run)
@@ -97,7 +98,7 @@ def install(session: Session, dry_run: bool, no_start: bool, as_json: bool) -> i
     for change in done.changes:
         verb = "remove" if change.after is None else "write" if change.before is None else "change"
         session.note(f"would {verb} {change.path}" if dry_run else f"{verb}: {change.path}")
-    if not done.changes:
+    if not done.changes and not done.started:
         session.note(f"{here.kind} has it as the configuration says: nothing to do")
     if done.started:
         session.note(f"{', '.join(done.started)}: ready")

@@ -31,7 +31,7 @@ class Installed(NamedTuple):
 
     changes: Sequence[Change]
     started: Sequence[str]
-    """The names of the workers that were started or restarted; they are ready."""
+    """The names of the workers that were started or restarted."""
 
 
 class Service:
@@ -70,7 +70,10 @@ class Service:
         return sorted(found.files) if found is not None else []
 
     def install(self, start: bool = True, dry_run: bool = False) -> Installed:
-        """Write what changed, and have it count: start what is new, restart what runs otherwise than is said now."""
+        """Write what changed, and have it count: restart what runs otherwise than is said now, start what doesn't run.
+
+        On return all workers are ready, unless the manager itself doesn't run: then they start with it.
+        """
         problem = check_total(self._config.settings)
         if problem:
             raise ConfigError([problem])
@@ -84,7 +87,10 @@ class Service:
         if start:
             self._take_over()
         started = installing.install(self._manager, self._installation.home, self._units, found, start)
-        wait_ready(self._manager, self._installation.locks, started)
+        if start:
+            # Also those that ran already: what a former install began may not be ready yet, or never get so.
+            known = {process.unit for process in self._manager.status()}
+            wait_ready(self._manager, self._installation.locks, {*started, *known.intersection(self._units)})
         return Installed(found, [unit.name for unit in started])
 
     def uninstall(self, dry_run: bool = False) -> list[str]:

@@ -170,8 +170,8 @@ class SystemManager(Manager, Protocol):
     def take_up(self, changes: Sequence[Change], units: Sequence[WorkerUnit], start: bool) -> Sequence[WorkerUnit]:
         """Have `changes`, which are on the disk now, count. `units` are all that there should be.
 
-        What is described otherwise now is restarted, what is new started, what is no more stopped, and all else left
-        alone; without `start` nothing is. Those that were started or restarted.
+        What is described otherwise now is restarted, what doesn't run is started, what is no more is stopped, and all
+        else left alone; without `start` nothing is. Those that were started or restarted.
         """
 
     def withdraw(self) -> None:

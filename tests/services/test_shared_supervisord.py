@@ -166,6 +166,42 @@ def test_uninstall_leaves_all_as_it_was(shared: Shared) -> None:
     assert shared.document("service", "uninstall")["removed"] == []
 
 
+def test_installing_again_starts_what_does_not_run(shared: Shared) -> None:
+    # All files are written, and no worker gets ready: it refuses this database, and a second time as well.
+    shared.write("home/queue.db", "not a database, and longer than the header of one" * 9)
+    for _ in range(2):
+        assert "has failed (exit 78" in shared.queuectl("service", "install", code=1)
+        assert shared.queuectl("service", "diff") == ""
+    os.unlink(f"{shared.home}/queue.db")
+    assert shared.document("service", "install") == {"manager": "supervisord", "written": [], "started": THREE}
+    pids = shared.workers()
+    assert pids == shared.programs()
+    shared.queuectl("worker", "stop", "default-1")
+    assert shared.document("service", "install")["started"] == ["default-1"]
+    after = shared.workers()
+    assert {**after, "default-1": 0} == {**pids, "default-1": 0}
+    assert after["default-1"]
+
+
+def test_installing_without_start_leaves_that_to_the_next(shared: Shared) -> None:
+    shared.document("service", "install", "--no-start")
+    assert shared.programs() == {}
+    assert shared.document("service", "install")["started"] == THREE
+
+
+def test_installing_again_waits_for_what_is_not_ready(shared: Shared) -> None:
+    shared.configure("kill_grace: 1", f"kill_grace: 1\ndatabase: sqlite:///{shared.top}/later/queue.db")
+    for _ in range(2):
+        said = shared.queuectl("service", "install", code=1)
+        assert "isn't ready after 10 s" in said
+        assert "nothing to do" not in said
+    pids = shared.programs()
+    os.mkdir(f"{shared.top}/later", 0o700)
+    # They need nobody who starts them.
+    assert shared.document("service", "install")["started"] == []
+    assert shared.workers() == shared.programs() == pids
+
+
 def test_what_somebody_else_wrote_is_left_alone(shared: Shared) -> None:
     shared.write("conf.d/queuectl-default-1.conf", "; mine\n")
     assert "is not from here" in shared.queuectl("service", "install", code=1)
@@ -219,7 +255,10 @@ def test_root_heeds_only_what_is_roots(shared: Shared) -> None:
 
 def test_before_install_there_is_nothing_to_start(shared: Shared) -> None:
     assert "nothing is installed" in shared.queuectl("worker", "start", code=1)
+    # The number that this was to have is forgotten all the same.
+    assert "nothing is installed" in shared.queuectl("worker", "start", "--count", "5", code=1)
     assert shared.queuectl("worker", "stop") == ""
+    assert shared.queuectl("config", "get", "pools.default.workers") == "3\n"
 
 
 @pytest.mark.parametrize(

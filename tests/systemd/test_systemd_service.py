@@ -57,6 +57,30 @@ def test_install_starts_three_and_both_say_the_same(machine: Machine) -> None:
     assert machine.queuectl("service", "diff") == ""
 
 
+def test_installing_again_starts_what_does_not_run(machine: Machine) -> None:
+    # All files are written, and no worker gets ready: it refuses this database, and a second time as well.
+    machine.sh(f"install -d -m 700 -o queuectl {HOME}; yes 'not a database' | head -c 999 > {HOME}/queue.db")
+    for _ in range(2):
+        said = machine.queuectl("service", "install", code=1, merge=True)
+        assert "has failed (exit-code, 78" in said
+        assert machine.queuectl("service", "diff") == ""
+    machine.sh(f"rm {HOME}/queue.db")
+    assert machine.document("service", "install") == {"manager": "systemd", "written": [], "started": THREE}
+    pids = machine.workers()
+    assert systemd_pids(machine) == pids
+    machine.run("systemctl", "stop", unit("default-1"))
+    assert machine.document("service", "install")["started"] == ["default-1"]
+    after = machine.workers()
+    assert {**after, "default-1": 0} == {**pids, "default-1": 0}
+    assert after["default-1"]
+
+
+def test_installing_without_start_leaves_that_to_the_next(machine: Machine) -> None:
+    machine.document("service", "install", "--no-start")
+    assert set(machine.states().values()) == {"stopped"}
+    assert machine.document("service", "install")["started"] == THREE
+
+
 def test_units_are_verified_in_silence(machine: Machine) -> None:
     machine.queuectl("service", "install", "--no-start")
     paths = [f"{UNITS}/{each}" for each in ("queuectl-default@.service", "queuectl.target", "queuectl.slice")]

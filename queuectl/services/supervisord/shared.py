@@ -36,8 +36,8 @@ class SharedSupervisord(Programs):
     kind = "supervisord"
 
     def __init__(self, site: Site, config: str) -> None:
-        super().__init__(site)
         self._place = shared_place.read(config)
+        super().__init__(site, lambda: Rpc.connect(self._place.socket), self._remove_if_scaled_away)
 
     def render(self, units: Sequence[WorkerUnit]) -> Mapping[str, str]:
         limits.check(self._site, [self._site.pool(pool) for pool in sorted({unit.pool for unit in units})])
@@ -71,7 +71,7 @@ class SharedSupervisord(Programs):
     def take_up(
         self,
         changes: Sequence[Change],  # noqa: ARG002
-        units: Sequence[WorkerUnit],  # noqa: ARG002
+        units: Sequence[WorkerUnit],
         start: bool,
     ) -> Sequence[WorkerUnit]:
         # supervisord itself compares what runs with what the files say.
@@ -83,6 +83,8 @@ class SharedSupervisord(Programs):
             added, changed, removed = (
                 [unit for name in names if (unit := unit_of(name))] for names in rpc.reread_changes()
             )
+            found = units_of(rpc.programs())
+        idle = {unit for unit in units if unit in found and found[unit].state in supervisor.STOPPED}
         self._stop([*changed, *removed], ())
         with self._conversation() as rpc:
             if rpc is not None:
@@ -90,7 +92,8 @@ class SharedSupervisord(Programs):
                     rpc.remove(program_name(unit))
                 for unit in (*changed, *added):
                     rpc.add(program_name(unit))
-        return sorted({*added, *changed})
+        self.start(sorted(idle.difference(changed)))
+        return sorted({*added, *changed, *idle})
 
     def withdraw(self) -> None:
         self._stop([process.unit for process in self.status()], ())
@@ -140,11 +143,8 @@ class SharedSupervisord(Programs):
         path = self._log(unit)
         return tail.follow(path, lines) if follow else iter(tail.last_lines(path, lines))
 
-    def _connect(self) -> Rpc | None:
-        return Rpc.connect(self._place.socket)
-
-    def _let_go(self, rpc: Rpc, unit: WorkerUnit) -> bool:
-        # Without a file it was scaled away. With one it stays known, as `supervisorctl stop` leaves it.
+    def _remove_if_scaled_away(self, rpc: Rpc, unit: WorkerUnit) -> bool:
+        # With a file it stays known, as `supervisorctl stop` leaves it.
         return os.path.exists(self._file(unit)) or rpc.remove(program_name(unit))
 
     def _add(self, rpc: Rpc, unit: WorkerUnit) -> None:

@@ -79,7 +79,9 @@ class Systemd:
         if not self._scope.person and not is_booted():
             self._systemctl("enable", TARGET)  # in an image that is being built it makes a link, and no more
             return []
-        before = {process.unit for process in self.status()}
+        found = self.status()
+        before = {process.unit for process in found}
+        failed = {process.unit for process in found if process.state == "failed"}
         changed = {os.path.basename(change.path): change for change in changes}
         gone = {unit for unit in before if (its := changed.get(template(unit.pool))) and its.after is None}
         self.stop(sorted(gone))
@@ -90,9 +92,8 @@ class Systemd:
         if not start:
             return []
         self.stop(sorted(before - gone - set(units)))
-        former = _wanted(changed[TARGET].before) if TARGET in changed else set(units)
-        again = [unit for unit in units if template(unit.pool) in changed and unit in before]
-        new = [unit for unit in units if unit not in before and (template(unit.pool) in changed or unit not in former)]
+        again = [unit for unit in units if unit in before - failed and template(unit.pool) in changed]
+        new = [unit for unit in units if unit not in before or unit in failed]
         self.restart(again)
         self.start(new)
         if units and not self._is_active(TARGET):
@@ -194,12 +195,6 @@ class Systemd:
             f"still there {elapsed:.0f} s after they were told to stop: {names}",
             hint="systemd goes on trying; a process in state D (ps) waits for a disk or a network file system",
         )
-
-
-def _wanted(target: str | None) -> set[WorkerUnit]:
-    """The workers that the text of a target names."""
-    lines = [line.removeprefix("Wants=") for line in (target or "").splitlines() if line.startswith("Wants=")]
-    return {unit for line in lines for word in line.split() if (unit := parse(word))}
 
 
 def _process(unit: WorkerUnit, properties: Mapping[str, str]) -> Process:
