@@ -134,11 +134,11 @@ def reload(session: Session, names: tuple[str, ...], pool: str | None, as_json: 
     Examples:
       queuectl config set worker_timeout 10m && queuectl worker reload
 
-    Take a new configuration, or a new version of queuectl, while jobs go on. A worker keeps its PID, and goes on as it
-    was where the new one is no good.
+    Take a new configuration, or a new version of queuectl, while jobs go on. Workers keep their PIDs. It returns when
+    all have; where the new one is no good it says so, and the worker goes on as it was.
     """
     reloaded = _control(session).reload(pool, names)
-    return _said(session, reloaded, as_json, "no worker was running", "told to reload")
+    return _said(session, reloaded, as_json, "no worker was running", "reloaded")
 
 
 @worker.command("status")

@@ -14,7 +14,7 @@ from queuectl.config.layers import load
 from queuectl.domain.settings import Settings
 from queuectl.errors import ConfigError, UsageError
 from queuectl.pools.choice import choose_manager, described
-from queuectl.pools.readiness import wait_idle, wait_ready
+from queuectl.pools.readiness import records, wait_idle, wait_ready, wait_reloaded
 from queuectl.pools.status import WorkerStatus, join
 from queuectl.services import manifest
 from queuectl.services.escalation import Step
@@ -97,13 +97,17 @@ class Workers:
         return [unit.name for unit in units]
 
     def reload(self, pool: str | None = None, names: Sequence[str] = ()) -> list[str]:
-        """Have workers take a new configuration or program, while their jobs run on.
+        """Have workers take a new configuration or program, while their jobs run on; returns when they have.
 
         Raises:
             UsageError: no such pool or worker.
+            ServiceError: one has refused to, and goes on as it was.
         """
         units = self._select(pool, names)
+        locks = self._installation.locks
+        before = {unit: record for unit, record in records(locks).items() if unit in units}
         self._manager.reload(units)
+        wait_reloaded(self._manager, locks, before)
         return [unit.name for unit in units]
 
     def status(self) -> list[WorkerStatus]:

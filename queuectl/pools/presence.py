@@ -44,6 +44,10 @@ class Record(NamedTuple):
     """Milliseconds since the epoch."""
     beat: int
     """Raised by each round of the worker's loop."""
+    reloads: int = 0
+    """How often it has begun anew under its PID."""
+    refusals: int = 0
+    """How often it has refused to, since it last did."""
 
 
 class Sighting(NamedTuple):

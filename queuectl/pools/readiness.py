@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from queuectl.errors import ServiceError
-from queuectl.pools.presence import Sighting, sightings
+from queuectl.pools.presence import Record, Sighting, sightings
 from queuectl.services.manager import Manager, Process, WorkerUnit
 
 READY = 10.0
 """Seconds that a worker may take to serve: it loads in half of one."""
+
+RELOADED = 40.0
+"""Seconds that a worker may take to reload: it gives the new program 30 to say that it can."""
 
 POLL = 0.03
 
@@ -24,7 +27,7 @@ def wait_ready(manager: Manager, locks_dir: str, units: Iterable[WorkerUnit], pa
     deadline = time.monotonic() + patience
     left = set(units)
     while True:
-        left -= _serving(locks_dir)
+        left -= records(locks_dir).keys()
         if not left:
             return
         known = {process.unit: process for process in manager.status()}
@@ -38,6 +41,38 @@ def wait_ready(manager: Manager, locks_dir: str, units: Iterable[WorkerUnit], pa
         time.sleep(POLL)
 
 
+def records(locks_dir: str) -> dict[WorkerUnit, Record]:
+    """What each living worker that serves says of itself."""
+    return {
+        WorkerUnit(seen.pool, seen.instance): seen.record
+        for seen in sightings(locks_dir)
+        if seen.held and seen.record is not None and seen.record.state not in ("starting", "stopping")
+    }
+
+
+def wait_reloaded(
+    manager: Manager, locks_dir: str, before: Mapping[WorkerUnit, Record], patience: float = RELOADED
+) -> None:
+    """Return when all have begun anew since they said `before`; one that has ended meanwhile begins anew anyway.
+
+    Raises:
+        ServiceError: one has refused to, or `patience` seconds are over; with the end of its log.
+    """
+    deadline = time.monotonic() + patience
+    left = dict(before)
+    while left:
+        now = records(locks_dir)
+        for unit, former in list(left.items()):
+            record = now.get(unit)
+            if record is None or record.uuid != former.uuid or record.reloads > former.reloads:
+                del left[unit]
+            elif record.refusals > former.refusals:
+                raise _failed(manager, unit, "goes on as it was: the new program or configuration is no good")
+        if left and time.monotonic() > deadline:
+            raise _failed(manager, min(left), f"hasn't begun anew after {patience:g} s")
+        time.sleep(POLL if left else 0)
+
+
 def wait_idle(locks_dir: str, units: Iterable[WorkerUnit], until: float) -> None:
     """Return when none of `units`, which were told to drain, has a job left, or at the monotonic time `until`."""
     names = {unit.name for unit in units}
@@ -45,14 +80,6 @@ def wait_idle(locks_dir: str, units: Iterable[WorkerUnit], until: float) -> None
         if not any(seen.name in names and _busy(seen) for seen in sightings(locks_dir)):
             return
         time.sleep(POLL)
-
-
-def _serving(locks_dir: str) -> set[WorkerUnit]:
-    return {
-        WorkerUnit(seen.pool, seen.instance)
-        for seen in sightings(locks_dir)
-        if seen.held and seen.record is not None and seen.record.state not in ("starting", "stopping")
-    }
 
 
 def _busy(seen: Sighting) -> bool:
@@ -70,9 +97,10 @@ def _detail(process: Process | None) -> str:
 
 
 def _unready(manager: Manager, unit: WorkerUnit, what: str) -> ServiceError:
+    return _failed(manager, unit, what, f"; it stays under supervision: queuectl worker stop {unit.name}")
+
+
+def _failed(manager: Manager, unit: WorkerUnit, what: str, more: str = "") -> ServiceError:
     lines = [f"  {line}" for line in manager.logs(unit, 10)]
     log = ["; the end of its log:", *lines] if lines else ["; its log is empty"]
-    return ServiceError(
-        f"worker {unit.name} {what}" + "\n".join(log),
-        hint=f"queuectl worker logs {unit.name}; it stays under supervision: queuectl worker stop {unit.name}",
-    )
+    return ServiceError(f"worker {unit.name} {what}" + "\n".join(log), hint=f"queuectl worker logs {unit.name}{more}")

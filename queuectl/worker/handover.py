@@ -48,6 +48,8 @@ class Handover(NamedTuple):
     instance: int
     parent: int
     started_at: int
+    reloads: int
+    """This one included."""
     done: int
     state: str
     presence: int

@@ -102,6 +102,7 @@ class Worker:
             self._slots.resume(handover.attempts)
             self._orders.state = handover.state
             self._ledger.done = handover.done
+        self._reloads = 0 if handover is None else handover.reloads
         self._recycling = Recycling(settings, time.monotonic(), self._ledger.done)
         self._look_at = 0.0
         self._beat = 0
@@ -157,6 +158,7 @@ class Worker:
                 self._presence.instance,
                 who.parent,
                 who.started_at,
+                self._reloads + 1,
                 self._ledger.done,
                 self._orders.state,
                 self._presence.fileno(),
@@ -212,7 +214,17 @@ class Worker:
         self._notify.alive()
         self._notify.status(self._status(running))
         self._presence.publish(
-            Record(who.uuid, os.getpid(), self._orders.state, running, self._ledger.done, who.started_at, self._beat)
+            Record(
+                who.uuid,
+                os.getpid(),
+                self._orders.state,
+                running,
+                self._ledger.done,
+                who.started_at,
+                self._beat,
+                self._reloads,
+                self._reload.refusals,
+            )
         )
 
     def _status(self, running: int) -> str:

@@ -26,6 +26,8 @@ class Reload:
     """Asked for, tried, and then done or refused."""
 
     def __init__(self, place: Installation, pool: str, slots: Slots) -> None:
+        self.refusals = 0
+        """How often the new program was no good."""
         self._place = place
         self._pool = pool
         self._slots = slots
@@ -109,6 +111,7 @@ class Reload:
 
     def _refuse(self, reason: str) -> None:
         event("worker.reload_refused", logging.ERROR, reason=reason)
+        self.refusals += 1
         self._forget()
 
     def _forget(self) -> None:

@@ -54,6 +54,8 @@ def main() -> None:
             file.write(f"{signum.name}\n")
         if signum == signal.SIGUSR2:
             record = record._replace(state="draining")
+        elif signum == signal.SIGHUP:
+            record = record._replace(reloads=record.reloads + 1)
         elif signum in (signal.SIGTERM, signal.SIGQUIT):
             terms += 1
             record = record._replace(state="stopping")

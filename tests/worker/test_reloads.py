@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
 import time
 
 import pytest
-from real_home import alive, sleepers, until
+from real_home import QUEUECTL, alive, sleepers, until
 
 
 @pytest.mark.parametrize("pause", [0.1, 1.0])
@@ -122,6 +124,25 @@ def test_reload_of_supervised_workers_keeps_their_pids_and_jobs(home):
     assert (ended.attempts, ended.last.tail) == (1, b"whole\n")
     assert {each["name"]: each["pid"] for each in home.document("worker", "status")} == before
     assert all(alive(pid) for pid in before.values())
+    # It returns when they have begun anew, not when they were told to.
+    assert all("worker.reloaded" in home.cli("worker", "logs", name) for name in before)
+
+
+def test_reload_says_where_a_worker_goes_on_as_it_was(home):
+    home.cli("worker", "start")
+    [before] = home.document("worker", "status")
+    with open(os.path.join(home.path, "queuectl.yaml"), "w") as file:
+        file.write("max_retrys: 5\n")
+    sound = os.path.join(home.path, "sound.yaml")
+    open(sound, "w").close()
+    done = subprocess.run(
+        [QUEUECTL, "--config", sound, "worker", "reload"], env=home.environment, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "default-0 goes on as it was" in done.stderr
+    assert "did you mean 'max_retries'?" in done.stderr
+    [after] = json.loads(home.cli("--config", sound, "worker", "status", "--json"))
+    assert (after["pid"], after["uptime"] >= before["uptime"]) == (before["pid"], True)
 
 
 def test_a_worker_begins_anew_after_so_many_jobs_and_no_job_notices(home):
