@@ -25,13 +25,12 @@ def version(session: Session, as_json: bool) -> None:
     if not as_json and not session.verbose:
         print(f"queuectl {__version__}")
         return
-    import peewee
+    from queuectl.storage import library
 
-    sqlite = str(peewee.sqlite3.sqlite_version)  # type: ignore[attr-defined]
     found = {
         "queuectl": __version__,
         "python": platform.python_version(),
-        "sqlite": sqlite,
+        "sqlite": library.named(library.version()),
         "system": platform.platform(),
     }
     if as_json:

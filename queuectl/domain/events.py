@@ -28,6 +28,7 @@ EVENTS = {
     "job.recovered": "an attempt whose worker is gone was ended in its place",
     "job.fenced": "a result came too late: the attempt had been ended by another",
     "job.stuck": "a process of the job can't be signalled; the job stays processing until it is gone",
+    "database.unsafe": "its SQLite is one that can corrupt a database which several processes write",
     "database.trouble": "the database can't be written; results are kept, nothing is claimed",
     "database.well": "it can be written again",
     "database.gone": "the database was removed; the worker ends",

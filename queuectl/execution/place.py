@@ -29,11 +29,6 @@ def spool_path(outputs: str, worker_uuid: str, slot: int) -> str:
     return os.path.join(spool_directory(outputs, worker_uuid), str(slot))
 
 
-def spooling_workers(outputs: str) -> list[str]:
-    """The uuids of the workers that have, or left, a spool."""
-    return [name[1:] for name in os.listdir(outputs) if name.startswith(SPOOL)]
-
-
 def forget_outputs(outputs: str, job_id: str) -> None:
     """Remove all outputs of the job; there may be none."""
     shutil.rmtree(output_directory(outputs, job_id), ignore_errors=True)

@@ -137,7 +137,7 @@ def recount(database: Connection) -> None:
 def library_finding() -> Finding:
     """Whether this process's SQLite can be trusted."""
     number = library.version()
-    text = f"SQLite {'.'.join(map(str, number))} ({library.source()})"
+    text = f"SQLite {library.named(number)} ({library.source()})"
     if library.may_corrupt(number):
         bug = "can corrupt a database that several processes write (3.7.0 to 3.51.2)"
         return error("sqlite", text, bug, "pip install 'pysqlite3>=0.6'")

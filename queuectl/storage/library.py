@@ -16,6 +16,11 @@ def version() -> Version:
     return major, minor, patch
 
 
+def named(found: Version) -> str:
+    """It as text: 3.53.4."""
+    return ".".join(map(str, found))
+
+
 def source() -> str:
     """The Python module that it came with: pysqlite3 carries its own, sqlite3 uses the system's."""
     return str(peewee.sqlite3.__name__).partition(".")[0]  # type: ignore[attr-defined]

@@ -26,7 +26,7 @@ from queuectl.execution import libc
 from queuectl.execution.identity import boot_id, host_id
 from queuectl.pools.presence import Presence, Record, Taken, first_free, sight
 from queuectl.queue.damage import advised
-from queuectl.storage import workers
+from queuectl.storage import library, workers
 from queuectl.storage.database import Database
 from queuectl.worker.handover import Handover, take
 from queuectl.worker.hung import DeadMansSwitch, tell_of_silence
@@ -158,6 +158,13 @@ def _take_name(
 
 def _open(path: str, settings: Settings, waiting: _Waiting) -> Database:
     """The database, waited for where waiting may help."""
+    if library.may_corrupt(library.version()):
+        event(
+            "database.unsafe",
+            logging.WARNING,
+            sqlite=library.named(library.version()),
+            hint="it can corrupt a database that several processes write: pip install 'pysqlite3>=0.6'",
+        )
     while True:
         try:
             # The leader alone checkpoints: a loop must not be the one that happens to cross the limit.

@@ -23,7 +23,6 @@ from queuectl.execution.place import (
     output_path,
     spool_directory,
     spool_path,
-    spooling_workers,
 )
 from queuectl.execution.spawn import spawn
 from queuectl.execution.tree import Termination
@@ -295,10 +294,10 @@ def test_places_are_apart_and_forgotten_apart(outputs: str) -> None:
         os.write(output.fd, b"x" * 5000)
         output.finish(output_path(outputs, "job", number), 10_000)
         output.close()
-    assert sorted(spooling_workers(outputs)) == ["u1", "u2"]
+    assert sorted(os.listdir(outputs)) == ["+u1", "+u2", "job"]
     forget_spool(outputs, "u1")
     forget_spool(outputs, "u1")
-    assert spooling_workers(outputs) == ["u2"]
+    assert sorted(os.listdir(outputs)) == ["+u2", "job"]
     assert sorted(os.listdir(output_directory(outputs, "job"))) == ["1", "2"]
     forget_outputs(outputs, "job")
     forget_outputs(outputs, "never-there")
