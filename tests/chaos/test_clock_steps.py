@@ -1,10 +1,13 @@
-"""The wall clock steps by an hour, either way, while jobs run: no timeout fires early, nobody is taken for dead."""
+"""The wall clock steps by an hour, or to summer time and back, while jobs run: no timeout fires early, nobody is taken
+for dead, nothing runs twice."""
 
 from __future__ import annotations
 
 import os
 import struct
 import subprocess
+import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -68,3 +71,34 @@ def test_a_retry_waits_for_its_time_over_a_step_and_runs_once(home: Home, clock:
     clock.step(0)
     ended = home.ended(job)
     assert (ended.state.value, ended.attempts) == ("completed", 2)
+
+
+# When the clocks of Berlin go forward, and back.
+CHANGES = {"to summer time": "2026-03-29T01:00:00+00:00", "to winter time": "2026-10-25T01:00:00+00:00"}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_of_daylight_saving_time_is_none_for_jobs(home: Home, clock: Clock, change: str) -> None:
+    """Local time jumps while an attempt runs and another waits for its retry, and a third for a moment behind it."""
+    home.environment["TZ"] = "Europe/Berlin"
+    moment = datetime.fromisoformat(CHANGES[change]).timestamp()
+    clock.step(round(moment - time.time()) - 3)
+    worker = home.worker()
+
+    def offset() -> bytes:
+        return subprocess.run(["date", "+%z"], env=home.environment, capture_output=True, check=True).stdout
+
+    before = offset()
+    gate = os.path.join(home.path, "gate")
+    runs = home.cli("enqueue", "--timeout", "60s", "--", "sh", "-c", f"until [ -e {gate} ]; do sleep 0.1; done").strip()
+    again = ["--max-retries", "1", "--", "sh", "-c", '[ "$QUEUECTL_ATTEMPT" = 2 ]']
+    retried = home.cli("enqueue", *again).strip()
+    delayed = home.cli("enqueue", "--delay", "6s", "--", "true").strip()
+    until(lambda: offset() != before, "the clocks to change")
+    open(gate, "w").close()
+    home.cli("wait", runs, retried, delayed, "--timeout", "30")
+    found = [home.document("show", job) for job in (runs, retried, delayed)]
+    assert [(job["state"], job["attempts"]) for job in found] == [("completed", 1), ("completed", 2), ("completed", 1)]
+    started, due = (datetime.fromisoformat(found[2][key]) for key in ("started_at", "run_at"))
+    assert 0 <= (started - due).total_seconds() < 10
+    assert worker.poll() is None
