@@ -224,7 +224,7 @@ do_install() {
 remove_listed() {
     local hash path
     while read -r hash path; do
-        [ "$hash" != directory ] && [ -e "$path" ] || continue
+        if [ "$hash" = directory ] || [ ! -e "$path" ]; then continue; fi
         if [ "$(hash_of "$path")" = "$hash" ]; then
             act "remove $path" rm "$path"
         else

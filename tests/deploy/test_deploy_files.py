@@ -69,6 +69,10 @@ def test_the_shell_can_read_it(shell: str, path: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_shellcheck_is_silent() -> None:
-    done = subprocess.run([needs("shellcheck"), DEPLOY / "install.sh"], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(
+    "script", ["deploy/install.sh", ".ci/run", "tests/bare/machine.sh", "tests/systemd/with-systemd.sh"]
+)
+def test_shellcheck_is_silent(script: str) -> None:
+    argv = [needs("shellcheck"), DEPLOY.parent / script]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")

@@ -80,7 +80,7 @@ cgroups() {  # as the host has them; the cgroup namespace shows only the leaves 
 units() {  # the few that a boot needs, without what the host has enabled
     local each system=/lib/systemd/system
     mkdir "$work/units"
-    for each in $system/*.target $system/systemd-journald.service $system/systemd-journald*.socket $system/dbus.{socket,service}; do
+    for each in "$system"/{*.target,systemd-journald.service,systemd-journald*.socket,dbus.{socket,service}}; do
         [ ! -e "$each" ] || cp "$each" "$work/units"
     done
     rm -f "$work/units/default.target"
@@ -140,7 +140,8 @@ usage() { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit $EX_USAGE; }
 
 checked() {  # an absolute path that may be shown inside as it is
     local path
-    path=$(realpath -e "$1") && [ -d "$path" ] || die $EX_USAGE "no directory: $1"
+    path=$(realpath -e "$1") || path=''
+    [ -d "$path" ] || die $EX_USAGE "no directory: $1"
     case $path in
         / | /tmp | /var | /var/tmp | /var/lib | /run | /run/* | /dev | /dev/* | /proc | /proc/* | /sys | /sys/* | /etc | /etc/* | \
             /usr | /usr/* | /lib* | /bin* | /sbin* | /boot* | /opt | /srv | /root | /home) die $EX_USAGE "refusing $path" ;;
@@ -148,7 +149,7 @@ checked() {  # an absolute path that may be shown inside as it is
     echo "$path"
 }
 
-shown=() boot_id= unit_dir=
+shown=() boot_id='' unit_dir=''
 while [ $# -gt 0 ]; do
     case $1 in
         -w) path=$(checked "${2:-}"); shown+=("$path"); shift 2 ;;
@@ -163,8 +164,9 @@ done
 [ "$(id -u)" = 0 ] || die $EX_USAGE "expected root, got $(id -un)"
 [ -x /lib/systemd/systemd ] || die $EX_USAGE "expected systemd; apt-get install systemd"
 
-work=$(mktemp -d /tmp/with-systemd.XXXXXX) leaves=() starter= machine=
+work=$(mktemp -d /tmp/with-systemd.XXXXXX) leaves=() starter='' machine=''
 
+# shellcheck disable=SC2317,SC2329 # the trap calls it
 cleanup() {
     if [ -n "$starter" ]; then
         # The machine's PID 1 is killed only while it is still the unreaped child of its own starter.
@@ -174,9 +176,9 @@ cleanup() {
         esac
         wait "$starter" 2> /dev/null || :
     fi
-    local leaf tries
+    local leaf
     for leaf in "${leaves[@]}"; do
-        for tries in $(seq 50); do
+        for _ in $(seq 50); do
             find "$leaf" -depth -type d -exec rmdir {} + 2> /dev/null || :
             [ -e "$leaf" ] || break
             sleep 0.02
@@ -215,8 +217,7 @@ start() {
 }
 
 booted() {  # proven by the mark to be the machine, and systemd there to answer
-    local tries
-    for tries in $(seq 300); do
+    for _ in $(seq 300); do
         kill -0 "$starter" 2> /dev/null || return 1
         read -r machine _ < "/proc/$starter/task/$starter/children" || :
         if [ -n "$machine" ] && nsenter --target "$machine" --mount --pid --root \
@@ -230,6 +231,7 @@ booted() {  # proven by the mark to be the machine, and systemd there to answer
     return 1
 }
 
+# shellcheck disable=SC2016 # another bash expands it
 enter=(bash -c 'exec nsenter --target "$0" --mount --pid --cgroup --uts --ipc --root "$@"')
 make_leaves
 start
