@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
 import sys
-from typing import TYPE_CHECKING
 
 from queuectl.config.installation import Installation
 from queuectl.domain.clock import now_ms
@@ -15,10 +13,9 @@ from queuectl.domain.durations import format_size
 from queuectl.domain.settings import Settings
 from queuectl.storage import backup
 from queuectl.storage.vacuum import size
+from queuectl.worker.errand import Errand
 from queuectl.worker.log import event
-
-if TYPE_CHECKING:
-    from queuectl.worker.slots import Slots
+from queuectl.worker.slots import Slots
 
 _LOOK_EVERY = 60.0
 _FIRST_AFTER = 60.0
@@ -39,15 +36,12 @@ class Backups:
         self._keep = settings.backup_keep
         self._min_free = settings.min_free_space
         self._look_at: float | None = None
-        self._child = 0
-        """The pid of the one that copies."""
-        self._said = -1
-        """The memory file of what it says."""
+        self._copy: Errand | None = None
 
     def work(self, now: float) -> None:
         """See after the child, and start one if a copy is due; `now` is monotonic."""
-        if self._child:
-            self._take_end(now)
+        if self._copy is not None:
+            self._take_end(self._copy, now)
         elif self._every and now >= self._next_look(now):
             self._look_at = now + min(_LOOK_EVERY, self._every)
             if self._is_due():
@@ -70,43 +64,21 @@ class Backups:
         if disk.f_bavail * disk.f_frsize < wanted:
             self._fail(f"expected {format_size(wanted)} free for a copy and min_free_space, got less", now)
             return
-        self._said = os.memfd_create("queuectl-backup")
         try:
-            child = subprocess.Popen(
-                self._command(), stdin=subprocess.DEVNULL, stdout=self._said, stderr=self._said, start_new_session=True
-            )
+            self._copy = Errand(self._place, self._slots, "backup", ("db", "backup", "--keep", str(self._keep)))
         except OSError as error:
             self._fail(f"{sys.executable}: {error.strerror}", now)
-            return
-        child.returncode = 0  # reaped with all other children
-        self._child = child.pid
-        self._slots.expect(child.pid)
 
-    def _command(self) -> list[str]:
-        """The same interpreter and program, told to copy."""
-        program = sys.orig_argv[1 : sys.orig_argv.index("worker")]
-        config = ["--config", self._place.config_file] if self._place.explicit_config else []
-        copy = ["db", "backup", "--keep", str(self._keep), "--home", self._place.home, *config]
-        return [sys.executable, *program, *copy]
-
-    def _take_end(self, now: float) -> None:
-        status = self._slots.exit_of(self._child)
-        if status is None:
+    def _take_end(self, copy: Errand, now: float) -> None:
+        end = copy.end()
+        if end is None:
             return
-        said = os.pread(self._said, 4096, 0).decode(errors="replace").strip()
-        if status == 0:
-            self._forget()
-            event("leader.backup", said=said)
+        self._copy = None
+        if end.status == 0:
+            event("leader.backup", said=end.said)
         else:
-            self._fail(said or f"`db backup` ended with status {status}", now)
+            self._fail(end.said, now)
 
     def _fail(self, reason: str, now: float) -> None:
-        self._forget()
         self._look_at = now + max(min(_AGAIN_AFTER, self._every), 1.0)
         event("leader.backup_failed", logging.WARNING, reason=reason)
-
-    def _forget(self) -> None:
-        self._child = 0
-        if self._said >= 0:
-            os.close(self._said)
-            self._said = -1

@@ -121,6 +121,10 @@ class Slots:
             del self._exits[pid]
         return status
 
+    def disown(self, pid: int) -> None:
+        """Care no more how an expected child ends; its pid may be a job's one day."""
+        self._exits.pop(pid, None)
+
     def _is_over(self, attempt: Attempt, now: float) -> bool:
         if attempt.termination is not None:
             return False  # its next step finds out
