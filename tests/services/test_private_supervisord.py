@@ -116,15 +116,6 @@ def test_restart_without_a_daemon_starts(home: Home) -> None:
     home.wait_running("default-0")
 
 
-def test_a_killed_worker_comes_back_ten_times(home: Home) -> None:
-    home.manager.start(units(0))
-    for _ in range(10):
-        pid = home.wait_running("default-0")["default-0"]
-        kill(pid)
-        eventually(lambda: home.pids().get("default-0") not in (None, pid))  # noqa: B023
-    home.wait_running("default-0")
-
-
 def test_a_refused_configuration_is_not_tried_again(home: Home) -> None:
     home.write("mode", "refuse")
     home.manager.start(units(0))

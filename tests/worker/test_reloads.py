@@ -8,33 +8,7 @@ import signal
 import subprocess
 import time
 
-import pytest
 from real_home import QUEUECTL, alive, sleepers, until
-
-
-@pytest.mark.parametrize("pause", [0.1, 1.0])
-def test_jobs_go_on_over_ten_reloads(home, pause):
-    worker = home.worker("--instance", "0", concurrency=20)
-    jobs = [
-        home.enqueue(f"echo begin; sleep 3; echo end {number}; exit {number}", max_retries=0) for number in range(20)
-    ]
-    for job in jobs:
-        home.in_state(job, "processing")
-    for _ in range(10):
-        worker.send_signal(signal.SIGHUP)
-        time.sleep(pause)  # the pause is what is tested
-    for number, job in enumerate(jobs):
-        ended = home.ended(job)
-        assert (ended.attempts, ended.last.exit_code, ended.last.outcome.value) == (
-            1,
-            number,
-            "failed" if number else "completed",
-        )
-        assert ended.last.tail == f"begin\nend {number}\n".encode()
-        assert ended.last.pid > 0
-    assert worker.poll() is None
-    home.await_log(worker, "worker.reloaded")
-    assert home.document("worker", "status")[0]["pid"] == worker.pid
 
 
 def test_a_timeout_goes_on_over_a_reload(home):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 
@@ -29,33 +28,6 @@ def supervisord(home) -> int:
         return int(file.read())
 
 
-def test_start_status_stop(home):
-    home.cli("worker", "start", "--count", "2")
-    found = status(home)
-    assert [(each["name"], each["state"]) for each in found] == [("default-0", "running"), ("default-1", "running")]
-    assert all(alive(each["pid"]) for each in found)
-    daemon = supervisord(home)
-    assert {psutil.Process(each["pid"]).ppid() for each in found} == {daemon}
-    said = subprocess.run(
-        [
-            os.path.join(os.path.dirname(sys.executable), "supervisorctl"),
-            "-c",
-            os.path.join(home.path, "supervisor", "supervisord.conf"),
-            "status",
-        ],
-        capture_output=True,
-        text=True,
-    ).stdout
-    assert [line.split()[:2] for line in said.splitlines()] == [
-        ["queuectl-default-0", "RUNNING"],
-        ["queuectl-default-1", "RUNNING"],
-    ]
-    home.cli("worker", "stop")
-    assert not alive(daemon)
-    assert not any(alive(each["pid"]) for each in found)
-    assert all(each["pid"] is None for each in status(home))
-
-
 def test_what_runs_already_is_left_alone(home):
     home.cli("worker", "start", "--count", "2")
     before = pids(home)
@@ -65,34 +37,6 @@ def test_what_runs_already_is_left_alone(home):
     assert pids(home).items() >= before.items()
     home.cli("worker", "scale", "default", "1")
     assert pids(home) == {"default-0": before["default-0"]}
-
-
-def test_a_killed_worker_is_back_and_its_job_runs_again(home):
-    number = f"6{time.monotonic_ns() % 10**8}"
-    home.cli("worker", "start")
-    job = home.enqueue(f'[ "$QUEUECTL_ATTEMPT" = 2 ] || sleep {number}')
-    until(lambda: sleepers(number), "the job to run")
-    began = time.monotonic()
-    os.kill(pids(home)["default-0"], signal.SIGKILL)
-    ended = home.ended(job, 10)
-    assert time.monotonic() - began < 10
-    assert (ended.state.value, ended.attempts) == ("completed", 2)
-    assert sleepers(number) == []
-    assert [each["outcome"] for each in home.document("show", job)["attempts_log"]] == ["crashed", "completed"]
-
-
-def test_ten_kills_half_a_second_apart_do_not_end_the_pool(home):
-    home.cli("worker", "start")
-    killed = set()
-    for _ in range(10):
-        pid = until(lambda: pids(home)["default-0"] or None, "a worker to kill")
-        os.kill(pid, signal.SIGKILL)
-        killed.add(pid)
-        time.sleep(0.5)
-    pid = until(lambda: next((p for p in [pids(home)["default-0"]] if p not in killed), None), "a new worker")
-    assert len(killed) >= 9
-    assert home.ended(home.enqueue("true"), 10).state.value == "completed"
-    assert alive(pid)
 
 
 def test_no_worker_is_left_beside_its_replacement_after_supervisord_is_killed(home):
@@ -116,22 +60,6 @@ def test_no_worker_is_left_beside_its_replacement_after_supervisord_is_killed(ho
     ended = home.ended(job, 15)
     assert (ended.state.value, ended.attempts, len(home.queue.attempts(job))) == ("completed", 1, 2)
     assert sleepers(number) == []
-
-
-@pytest.mark.parametrize(
-    ("words", "state"), [((), "completed"), (("--timeout", "0.2s"), "pending"), (("--force",), "pending")]
-)
-def test_stop_waits_or_gives_back(home, words, state):
-    home.cli("worker", "start")
-    number = f"6{time.monotonic_ns() % 10**8}"
-    job = home.enqueue(f"sleep 2; : {number}" if state == "completed" else f"sleep {number}")
-    home.in_state(job, "processing")
-    daemon = supervisord(home)
-    home.cli("worker", "stop", *words)
-    found = home.queue.get(job)
-    assert (found.state.value, found.attempts) == (state, 1 if state == "completed" else 0)
-    assert sleepers(number) == []
-    assert not alive(daemon)
 
 
 def test_stop_can_wait_for_longer_than_the_configuration_says(home):
