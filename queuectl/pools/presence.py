@@ -135,18 +135,25 @@ class Presence:
         return self._handle
 
     def publish(self, record: Record) -> None:
-        """Say `record` of oneself. It is one small write, of which nobody needs to be sure after a power cut."""
+        """Say `record` of oneself. It is one small write, of which nobody needs to be sure after a power cut; where the
+        disk is full or read-only it isn't said, and the lock is held all the same."""
         data = json.dumps(record, separators=(",", ":")).encode()
         if len(data) > SIZE:
             raise ValueError(f"expected a record of at most {SIZE} bytes, got {len(data)}")
-        os.pwrite(self._handle, data.ljust(SIZE), 0)
+        try:
+            os.pwrite(self._handle, data.ljust(SIZE), 0)
+        except OSError:
+            pass
 
     def close(self) -> None:
         """Give the name free. The file goes first, while its lock is held: so nobody removes another's."""
         if self._handle < 0:
             return
         if _is_at(self._handle, self.path):
-            os.unlink(self.path)
+            try:
+                os.unlink(self.path)
+            except OSError:
+                pass  # the disk is read-only: it looks as after a crash
         os.close(self._handle)
         self._handle = -1
 

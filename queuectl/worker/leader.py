@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 
+from queuectl.config.installation import refused
 from queuectl.domain.clock import now_ms
 from queuectl.domain.settings import Settings
 from queuectl.domain.states import State
@@ -16,7 +17,7 @@ from queuectl.worker.log import event
 from queuectl.worker.recovery import Recovery
 from queuectl.worker.sweeping import Sweeper
 
-_RECOVER_EVERY = 1.0
+_RECOVER_EVERY = 0.5
 _RETENTION_EVERY = 60.0
 _CHECKPOINT_FROM = 4 * 2**20
 """Bytes of the log: below it a checkpoint isn't worth its two syncs."""
@@ -66,7 +67,10 @@ class Leader:
         return self._recover_at
 
     def _elected(self) -> bool:
-        fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fd = os.open(self._lock_path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise refused(error, self._lock_path) from error
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
