@@ -1,6 +1,6 @@
 """Runs on the bare machine, as its root: installs queuectl from /src, watches its demo, and reports in JSON.
 
-Uses nothing but the standard library; what the commands print goes to stderr.
+What the commands print goes to stderr.
 """
 
 from __future__ import annotations
@@ -12,28 +12,19 @@ import re
 import subprocess
 import sys
 
-NOT_FILES = ("/proc", "/dev", "/sys", "/tmp", "/src/.venv")
+sys.path.insert(0, "/src/tests/bare")
+
+from within import changed, files, shell
 
 
-def shell(line: str) -> str:
-    """Run a line as a person types it, in the directory of the source; its stdout."""
-    print(f"$ {line}", file=sys.stderr, flush=True)
-    done = subprocess.run(["bash", "-c", line], cwd="/src", stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
-    print(done.stdout, file=sys.stderr, flush=True)
-    if done.returncode != 0:
-        sys.exit(f"{line}: exit {done.returncode}")
-    return done.stdout
+def typed(line: str) -> str:
+    """What a line prints that is typed in the directory of the source."""
+    return shell(line, cwd="/src")
 
 
-def files() -> dict[str, tuple[int, int]]:
+def facts() -> dict[str, tuple[int, int]]:
     """Every file and directory of the machine, with size and time of change."""
-    found = {}
-    for top, directories, names in os.walk("/"):
-        directories[:] = [name for name in directories if os.path.join(top, name) not in NOT_FILES]
-        for path in [top, *(os.path.join(top, name) for name in names)]:
-            facts = os.lstat(path)
-            found[path] = (facts.st_size, facts.st_mtime_ns)
-    return found
+    return {path: (found.st_size, found.st_mtime_ns) for path, found, _ in files("/src/.venv")}
 
 
 def processes() -> dict[int, str]:
@@ -52,7 +43,7 @@ def processes() -> dict[int, str]:
 
 
 def demo() -> dict[str, object]:
-    before, temporary = files(), sorted(os.listdir("/tmp"))
+    before, temporary = facts(), sorted(os.listdir("/tmp"))
     process = subprocess.Popen([".venv/bin/queuectl", "demo"], cwd="/src", stdout=subprocess.PIPE, text=True)
     said, supervisord = "", ""
     assert process.stdout is not None
@@ -62,28 +53,27 @@ def demo() -> dict[str, object]:
         if found := re.search(r"supervisord runs with PID (\d+)", line):
             supervisord = processes().get(int(found.group(1)), "")
     code = process.wait()
-    after = files()
     return {
         "code": code,
         "said": said,
         "supervisord": supervisord,
         "left": list(processes().values()),
-        "changed": sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path)),
+        "changed": changed(before, facts()),
         "temporary": sorted(set(os.listdir("/tmp")) - set(temporary)),
     }
 
 
 def main() -> None:
     report: dict[str, object] = {}
-    shell("python3 -m venv .venv && .venv/bin/pip install .")
+    typed("python3 -m venv .venv && .venv/bin/pip install .")
     report["demo"] = demo()
     os.environ["PATH"] = "/src/.venv/bin:" + os.environ["PATH"]
-    report["listed"] = shell("pip list | grep queuectl").split()
-    shell("echo y | pip uninstall queuectl")
+    report["listed"] = typed("pip list | grep queuectl").split()
+    typed("echo y | pip uninstall queuectl")
     report["uninstalled"] = not os.path.exists("/src/.venv/bin/queuectl")
-    shell("pip install -e .")
-    report["help"] = shell("queuectl --help")
-    report["validation"] = shell("python tests/test_validation.py")
+    typed("pip install -e .")
+    report["help"] = typed("queuectl --help")
+    report["validation"] = typed("python tests/test_validation.py")
     print(json.dumps(report))
 
 

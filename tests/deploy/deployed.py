@@ -10,7 +10,7 @@ HERE = Path(__file__).parent
 sys.path += [str(HERE.parent / "systemd"), str(HERE.parent / "bare")]
 
 from machine import Machine  # noqa: E402
-from test_bare import pip_environment  # noqa: E402
+from root import pip_environment  # noqa: E402
 
 REPOSITORY = HERE.parents[1]
 SOURCE = "/tmp/checkout"

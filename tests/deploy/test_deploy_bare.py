@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-from pathlib import Path
-
 import pytest
 from deployed import HERE  # it has the path of the next
-from test_bare import copy_source, mirror, missing, paths_of, pip_environment
+from root import report_of
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1200)]
-
-MACHINE = Path(HERE).parent / "bare/machine.sh"
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    lacks = missing()
-    if lacks and not os.environ.get("CI"):
-        pytest.skip(f"needs {lacks}")
-    assert not lacks
-    root, source = tmp_path_factory.mktemp("root"), tmp_path_factory.mktemp("source")
-    copy_source(source)
-    pip = pip_environment()
-    done = subprocess.run(
-        ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private",
-         MACHINE, root, source, HERE / "bare_deploy.py", mirror(), *paths_of(pip)],
-        env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root",
-             "LANG": "C.UTF-8", **pip},
-        capture_output=True,
-        text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    return report_of(HERE / "bare_deploy.py", tmp_path_factory.mktemp("bare"))
 
 
 def test_the_script_there_and_back(report: dict) -> None:
