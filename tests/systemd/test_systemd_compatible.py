@@ -199,7 +199,6 @@ POSSIBLE = {
 
 IMPOSSIBLE = {
     "become_root": "EPERM",
-    "listen_below_1024": "EACCES",
     "packet_socket": "EPERM",
     "write_usr": "EACCES",
     "write_etc": "EACCES",
