@@ -254,6 +254,11 @@ def test_tmp_is_everybodys_unless_strict(machine: Machine, seen: Seen) -> None:
         assert machine.code("test", "-e", f"{directory}/strict") == 1
 
 
+def test_workers_and_jobs_keep_nothing_in_run(machine: Machine, seen: Seen) -> None:
+    assert len([pid for pid in machine.workers().values() if pid]) == len(PROFILES)
+    assert machine.sh("find /run -user queuectl") == ""
+
+
 def test_it_is_the_group_that_opens_dockers_socket(machine: Machine, seen: Seen) -> None:
     assert machine.sh("stat --format '%A %U %G' /run/docker.sock") == "srw-rw---- root docker\n"
     script = "import socket; socket.socket(socket.AF_UNIX).connect('/run/docker.sock')"
