@@ -46,11 +46,11 @@ def test_the_clock_of_these_tests_steps(home: Home, clock: Clock) -> None:
 @pytest.mark.parametrize("hours", [1, -1])
 def test_a_step_ends_no_job_and_no_worker(home: Home, clock: Clock, hours: int) -> None:
     gate = os.path.join(home.path, "gate")
-    workers = [home.worker("--instance", str(n), concurrency=2, job_lock_timeout="2s") for n in range(2)]
+    workers = [home.worker("--instance", str(n), concurrency=2, job_lock_timeout="10s") for n in range(2)]
     jobs = [home.enqueue(f"until [ -e {gate} ]; do sleep 0.1; done", timeout=600) for _ in range(3)]
     until(lambda: all(home.queue.get(job).state.value == "processing" for job in jobs), "all to run")
     clock.step(hours * HOUR)
-    # Longer than a worker's beat may stand still, and than the leader takes to look for the dead.
+    # Longer than the leader takes to look for the dead.
     late = [home.cli("enqueue", "--", "true").strip() for _ in range(3)]
     for _ in range(3):
         home.cli("enqueue", "--wait", "--", "sleep", "1")
