@@ -1,4 +1,5 @@
-"""kill -9 between any two statements: the database is sound, and whatever was acknowledged comes to its end.
+"""kill -9 between any two statements: the database is sound, and whatever was acknowledged comes to its end; and
+between any two calls that cut an output.
 
 Each operation is run once to count its statements, and then once for each of them in a child that is killed before that
 statement; and once more, to be killed when all are done.
@@ -18,8 +19,10 @@ from typing import Any, NamedTuple
 import pytest
 from queue_file import NOW, add, add_worker, check_sound, ending, exit_code_of, forked, new_job
 
+from queuectl.domain.job import MAX_TAIL
 from queuectl.domain.settings import Settings
 from queuectl.domain.states import Outcome, State
+from queuectl.execution.output import Output, salvage
 from queuectl.execution.place import output_path, spool_path
 from queuectl.storage import claims, migrations, workers
 from queuectl.storage.connection import Connection
@@ -38,16 +41,16 @@ class Statements:
         self.count = 0
         self._die_at = die_at
         for name in ("rows", "change", "change_many"):
-            self._wrap(name)
+            setattr(Connection, name, self.counting(getattr(Connection, name)))
 
-    def _wrap(self, name: str) -> None:
-        method = getattr(Connection, name)
+    def counting(self, function: Callable[..., object]) -> Callable[..., object]:
+        """The function, which is counted as a statement from now on."""
 
-        def counted(*arguments: object) -> object:
+        def counted(*arguments: object, **named: object) -> object:
             self.boundary()
-            return method(*arguments)
+            return function(*arguments, **named)
 
-        setattr(Connection, name, counted)
+        return counted
 
     def boundary(self) -> None:
         self.count += 1
@@ -286,3 +289,42 @@ def test_a_kill_between_any_two_statements_loses_nothing(operation: str, tmp_pat
         place = Place(shutil.copytree(made.home, str(tmp_path / str(number))))
         killed(work, place, number)
         to_its_end(place)
+
+
+LIMIT = 64 * 1024
+
+
+def cut_an_output(place: Place, die_at: int) -> int:
+    """Take in a long output as a worker does, in a child that is killed before that call of the system; how many there
+    are, where it wasn't killed."""
+    spool = spool_path(place.outputs, "dead", 0)
+    os.makedirs(os.path.dirname(spool), exist_ok=True)
+    Path(spool).write_bytes(LONG_OUTPUT)
+
+    def child() -> None:
+        output = Output(os.open(spool, os.O_RDWR | os.O_APPEND), spool)
+        calls = Statements(die_at)
+        for name in ("open", "rename", "makedirs", "pread", "pwrite", "ftruncate"):
+            setattr(os, name, calls.counting(getattr(os, name)))
+        output.finish(output_path(place.outputs, "j", 1), LIMIT)
+        calls.boundary()
+        Path(f"{place.home}/count").write_text(str(calls.count))
+
+    assert exit_code_of(forked(child)) == (-signal.SIGKILL if die_at else 0)
+    return 0 if die_at else int(Path(f"{place.home}/count").read_text())
+
+
+LONG_OUTPUT = b"".join(b"line %d\n" % number for number in range(400_000))
+
+
+def test_a_kill_while_an_output_is_cut_keeps_its_head_and_its_tail(tmp_path: Path) -> None:
+    count = cut_an_output(Place(str(tmp_path / "whole")), 0)
+    assert count > 5
+    for number in range(1, count + 1):
+        place = Place(str(tmp_path / str(number)))
+        cut_an_output(place, number)
+        assert salvage(place.outputs, "j", 1, "dead", 0, LIMIT).tail == LONG_OUTPUT[-MAX_TAIL:]
+        kept = Path(output_path(place.outputs, "j", 1)).read_bytes()
+        assert kept.startswith(LONG_OUTPUT[: LIMIT // 2])
+        assert kept.endswith(LONG_OUTPUT[-LIMIT // 2 :])
+        assert len(kept) < LIMIT + 8192
