@@ -13,6 +13,7 @@ EVENTS = {
     "worker.reloaded": "it goes on as another program, or with another configuration, under the same PID",
     "worker.reload_refused": "the new program or configuration is no good; it goes on as it was",
     "worker.recycled": "it did so many jobs, or grew so large, that it begins anew by a reload",
+    "worker.died": "another process ended without a word, `worker` and `pid` say which; what it left is ended now",
     "worker.hung": "the former process of its name ended without a word, `seconds` after its last beat",
     "worker.state": "what it does just now, as asked for by USR1",
     "leader.elected": "it does the maintenance from now on",

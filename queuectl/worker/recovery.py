@@ -6,6 +6,7 @@ harm: both kill the same processes, and the fence lets one of them write.
 
 from __future__ import annotations
 
+import logging
 from typing import NamedTuple
 
 from queuectl.domain.clock import now_ms
@@ -51,6 +52,8 @@ class Recovery:
         self._cases: dict[tuple[int, int], _Case] = {}
         self._idle: list[WorkerStart] = []
         """Those that were killed when they had nothing to do."""
+        self._told: set[str] = set()
+        """Whose end the log has."""
 
     @property
     def busy(self) -> bool:
@@ -62,6 +65,7 @@ class Recovery:
         for start in workers.unsettled(self._database):
             if start.uuid == self._own or self._is_alive(start):
                 continue
+            self._tell(start)
             attempts = workers.open_attempts(self._database, start.row)
             if not attempts and start not in self._idle:
                 self._idle.append(start)
@@ -77,6 +81,13 @@ class Recovery:
             return False
         # Held by a successor of the same name? One that hasn't said its uuid yet will have at the next look.
         return seen.record is None or seen.record.uuid == start.uuid
+
+    def _tell(self, start: WorkerStart) -> None:
+        # It does more than tell: supervisord doesn't hear that a child has died, and sleeps on for up to two seconds;
+        # a line in the log of any worker wakes it.
+        if start.uuid not in self._told and not self._give_back:
+            self._told.add(start.uuid)
+            event("worker.died", logging.WARNING, worker=start.name, pid=start.pid)
 
     def _begin(self, start: WorkerStart, attempt: OpenAttempt, now: float) -> _Case:
         claim = attempt.claim
@@ -125,3 +136,4 @@ class Recovery:
         # The spool first: whoever is killed in between leaves the start to be found again.
         forget_spool(self._outputs, start.uuid)
         workers.retire(self._database, start.row, now_ms())
+        self._told.discard(start.uuid)

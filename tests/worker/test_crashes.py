@@ -122,7 +122,8 @@ def test_a_worker_that_was_killed_when_idle_leaves_nothing(home):
     first.kill()
     first.wait()
     assert [name for name in os.listdir(os.path.join(home.path, "output")) if name.startswith("+")], "its spool"
-    home.worker("--instance", "1")
+    second = home.start("--instance", "1")
+    assert f"worker=default-0 pid={first.pid}" in home.await_log(second, "worker.died")
     until(lambda: os.listdir(os.path.join(home.path, "output")) == [], "the spool to be removed")
     rows = home.queue.database.rows
     until(lambda: rows("SELECT count(*) FROM workers WHERE ended_at IS NULL") == [(1,)], "its end to be written down")
