@@ -190,7 +190,7 @@ has_manager() {
 }
 
 make_service() {
-    local options=() before=$1
+    local options=() before=$1 said
     [ -n "$start" ] || options=(--no-start)
     if ! has_manager; then
         complain "neither systemd nor a supervisord of /etc is here, so nothing runs the workers yet. With one of them
@@ -199,6 +199,10 @@ make_service() {
         act "install the services" queuectl service install "${options[@]}"
     elif [ -n "$start" ] && [ "$(cat "$origin")" != "$before" ]; then
         act "have the workers take the new program" queuectl worker reload
+    elif [ -n "$start" ] && [ -z "$dry" ]; then
+        # What an earlier run installed may have failed to start, or has been stopped.
+        said=$(queuectl service install --json)
+        case $said in *'"started": []'*) ;; *) act "start the workers" true ;; esac
     fi
 }
 

@@ -58,6 +58,10 @@ def test_there_and_back(machine: Machine) -> None:
     assert changed(installed, files(machine)) == []
     assert (machine.sh(touched), machine.sh(pids)) == then
 
+    machine.run("systemctl", "stop", "queuectl-default@1")
+    assert install(machine, "--python", PYTHON) == "start the workers\n"
+    assert machine.show("queuectl-default@1.service", "ActiveState") == {"ActiveState": "active"}
+
     # What an admin changed is hers.
     machine.sh("echo '# mine' >> /etc/queuectl/queuectl.yaml; echo '# mine' >> /etc/tmpfiles.d/queuectl.conf")
     assert "/etc/tmpfiles.d/queuectl.conf is not as it was written" in install(machine, "--python", PYTHON)
