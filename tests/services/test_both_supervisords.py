@@ -194,16 +194,16 @@ def test_scaling_under_load_keeps_the_first_and_loses_nothing(supervised: Superv
     supervised.install()
     before = supervised.workers()
     trace = Path(supervised.home) / "trace"
-    supervised.enqueue_lines("".join(f"echo {number} >> {trace}; sleep 0.1\n" for number in range(200)))
+    supervised.enqueue_lines("".join(f"echo {number} >> {trace}; sleep 0.2\n" for number in range(200)))
     supervised.queuectl("worker", "scale", "default", "5")
-    five = supervised.workers()
+    five = supervised.ready()
     assert len(five) == 5
-    assert five == supervised.programs() == supervised.ready()
+    assert five == supervised.processes()
     assert five.items() >= before.items()
     supervised.queuectl("worker", "scale", "default", "2")
-    assert supervised.workers() == supervised.programs() == before
     assert not any(alive(pid) for name, pid in five.items() if name not in before)
     assert supervised.document("status")["jobs"]["pending"] > 0, "the load outlasts the scaling"
+    assert supervised.workers() == supervised.programs() == before
     supervised.until(lambda: supervised.document("status")["jobs"]["completed"] == 200, "all are done", 90)
     assert Counter(trace.read_text().split()) == Counter(map(str, range(200)))
     jobs = supervised.document("list", "--limit", "0")
