@@ -216,16 +216,24 @@ def test_reloads_hurt_no_job_and_keep_the_pids(supervised: Supervised) -> None:
     supervised.configure("workers: 3", "workers: 2, concurrency: 10")
     supervised.install()
     pids = supervised.ready()
-    # Twenty at once, and enough of them that some are in their midst at each HUP.
-    lines = "".join(f"echo begin {number}; sleep 3; echo end {number}; exit {number}\n" for number in range(100))
-    supervised.enqueue_lines(lines, "--max-retries", "0")
+    # Twenty at once: ten that outlast all reloads, and ten after ten that end between them.
+    go = Path(supervised.home) / "go"
+    wait = f"until [ -e {go} ]; do sleep 0.5; done; "
+    supervised.enqueue_lines(
+        "".join(
+            f"echo begin {number}; sleep 3; {wait if number < 10 else ''}echo end {number}; exit {number}\n"
+            for number in range(60)
+        ),
+        "--max-retries",
+        "0",
+    )
     supervised.until(lambda: supervised.document("status")["jobs"]["processing"] == 20, "twenty run")
     for pause in (0.1, 1):
         for _ in range(10):
             for pid in pids.values():
                 os.kill(pid, signal.SIGHUP)
             time.sleep(pause)  # the pause is what is tested
-    assert supervised.document("status")["jobs"]["processing"] > 0, "the jobs outlast the reloads"
+    go.touch()
     counts = ("pending", "processing")
     supervised.until(
         lambda: (jobs := supervised.document("status")["jobs"]) and not any(jobs[each] for each in counts),
@@ -234,7 +242,7 @@ def test_reloads_hurt_no_job_and_keep_the_pids(supervised: Supervised) -> None:
     )
     jobs = supervised.document("list", "--limit", "0")
     assert {(job["state"], job["exit_code"], job["attempts"], job["output"]) for job in jobs} == {
-        ("dead" if number else "completed", number, 1, f"begin {number}\nend {number}\n") for number in range(100)
+        ("dead" if number else "completed", number, 1, f"begin {number}\nend {number}\n") for number in range(60)
     }
     assert supervised.workers() == supervised.programs() == supervised.ready() == pids
     for name in pids:
