@@ -64,7 +64,7 @@ class WaitTimeout(QueuectlError):
 
 
 class DatabaseError(QueuectlError):
-    """The database can't serve; nothing was written."""
+    """The database can't serve; nothing was written, unless it is DatabaseUnsure."""
 
 
 class DatabaseUnavailable(DatabaseError):
@@ -89,6 +89,10 @@ class DatabaseReadOnly(DatabaseError):
 
 class DiskFull(DatabaseError):
     """There is no room to write."""
+
+
+class DatabaseUnsure(DatabaseError):
+    """The disk failed in the moment of a commit: nobody knows whether it was written, until it is looked for."""
 
 
 class ServiceError(QueuectlError):

@@ -28,6 +28,10 @@ Row = tuple[Any, ...]
 _ERRORS = (peewee.PeeweeException, peewee.sqlite3.Error, UnicodeEncodeError, OverflowError)  # type: ignore[attr-defined]
 
 
+IO_ERROR = "disk I/O error"
+"""SQLite's words for what the operating system said."""
+
+
 class Connection:
     """Statements in, rows out. Peewee keeps a connection a thread."""
 
@@ -95,9 +99,9 @@ def translate(error: Exception, path: str) -> QueuectlError:
     text = str(error)
     if "UNIQUE constraint" in text:
         return DuplicateJob(text)
-    if "disk I/O error" in text and not _is_full(path):
+    if IO_ERROR in text and not _is_full(path):
         return DatabaseError(f"{path}: {text}", hint="the disk, or its file system, has trouble: dmesg says more")
-    if "disk is full" in text or "disk I/O error" in text:
+    if "disk is full" in text or IO_ERROR in text:
         return DiskFull(f"{path}: {text}", hint="free some space, then do it again: nothing was written")
     if "readonly" in text or ("unable to open" in text and not _may_write(path)):
         return DatabaseReadOnly(f"{path}: can't be written", hint="run it as the owner of the home")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from types import TracebackType
 
-from queuectl.errors import DatabaseUnavailable
+from queuectl.errors import DatabaseError, DatabaseUnavailable, DatabaseUnsure
 from queuectl.storage import sqlite
-from queuectl.storage.connection import Connection
+from queuectl.storage.connection import IO_ERROR, Connection
 from queuectl.storage.write_lock import WriteLock
 
 
@@ -104,6 +104,11 @@ class Transaction:
                 return
             try:
                 self._database.rows("COMMIT")
+            except DatabaseError as failure:
+                self._undo()
+                if IO_ERROR in str(failure):
+                    raise _unsure(self._database.path) from failure
+                raise
             except BaseException:
                 self._undo()
                 raise
@@ -122,3 +127,12 @@ class Transaction:
                 self._database.rows("PRAGMA synchronous = full")
         finally:
             self._lock.release()
+
+
+def _unsure(path: str) -> DatabaseUnsure:
+    """It was in the log already when the sync failed. SQLite forgets it then; but if all processes end before another
+    writes in its place, whoever opens the log next finds it, and takes it for committed."""
+    return DatabaseUnsure(
+        f"{path}: {IO_ERROR} in the moment of writing: it may be in, or not",
+        hint="look before you do it again (`queuectl list`); what the disk has, dmesg says",
+    )

@@ -117,6 +117,12 @@ def slow_disk(stage: Stage, chance: Random) -> Iterable[Later]:
     return [(chance.uniform(1, 3), stage.set_conditions)]
 
 
+def failing_disk(stage: Stage, chance: Random) -> Iterable[Later]:
+    """Each sync says that it failed: then what was about to be committed may be on the disk, or not."""
+    stage.set_conditions(fail=True)
+    return [(chance.uniform(0.1, 2), stage.set_conditions)]
+
+
 def clock_step(stage: Stage, chance: Random) -> Iterable[Later]:
     stage.set_conditions(clock=chance.choice([3600, -3600, 60, -60]))
     return [(chance.uniform(1, 4), stage.set_conditions)]
@@ -179,6 +185,7 @@ FAULTS: tuple[Fault, ...] = (
     hold_write_lock,
     hold_sqlite,
     slow_disk,
+    failing_disk,
     clock_step,
     disk_full,
     read_only_disk,

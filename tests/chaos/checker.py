@@ -81,8 +81,9 @@ def read_trace(path: str) -> dict[str, dict[int, Execution]]:
 
 
 def read_acks(directory: str) -> dict[str, set[str]]:
-    """The ids by what was noted of them: ack (it is in), refused (it isn't), cancel (about to ask for it)."""
-    found: dict[str, set[str]] = {"ack": set(), "refused": set(), "cancel": set()}
+    """The ids by what was noted of them: ack (it is in), refused (it isn't), unsure (it may be), cancel (about to ask
+    for it)."""
+    found: dict[str, set[str]] = {"ack": set(), "refused": set(), "unsure": set(), "cancel": set()}
     for name in os.listdir(directory):
         with open(os.path.join(directory, name)) as file:
             for line in file:

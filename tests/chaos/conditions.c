@@ -1,8 +1,9 @@
 /* LD_PRELOAD: a wall clock that steps, and a disk that is slow, as the page in the file $CHAOS_CONDITIONS says:
-int64 nanoseconds to add to the wall clock, int64 microseconds that each sync takes longer. The monotonic clock stays
+int64 nanoseconds to add to the wall clock, int64 microseconds that each sync takes longer, int64 whether it fails. The monotonic clock stays
 true. Of our own, not libfaketime: that one changes both clocks, and must be installed. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ __attribute__((constructor)) static void begin(void) {
     const char *path = getenv("CHAOS_CONDITIONS");
     int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (fd < 0) return;
-    void *map = mmap(NULL, 16, PROT_READ, MAP_SHARED, fd, 0);
+    void *map = mmap(NULL, 24, PROT_READ, MAP_SHARED, fd, 0);
     close(fd);
     if (map != MAP_FAILED) page = map;
 }
@@ -49,16 +50,16 @@ time_t time(time_t *out) {
     return t.tv_sec;
 }
 
-static void linger(void) {
+static int fails(void) {
     if (page && page[1]) usleep(page[1]);
+    if (page && page[2]) errno = EIO;
+    return page && page[2];
 }
 
 int fsync(int fd) {
-    linger();
-    return syscall(SYS_fsync, fd);
+    return fails() ? -1 : syscall(SYS_fsync, fd);
 }
 
 int fdatasync(int fd) {
-    linger();
-    return syscall(SYS_fdatasync, fd);
+    return fails() ? -1 : syscall(SYS_fdatasync, fd);
 }

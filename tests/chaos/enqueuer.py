@@ -2,8 +2,8 @@
 
     python enqueuer.py RUN NAME SEED [COUNT]
 
-The note is on disk before the next job: `ack ID`, `refused ID` (an error said that nothing was written), `cancel ID`
-(about to ask for it).
+The note is on disk before the next job: `ack ID`, `refused ID` (an error said that nothing was written), `unsure ID`
+(an error said that nobody knows), `cancel ID` (about to ask for it).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 import time
 
 from queuectl import Queue
-from queuectl.errors import QueuectlError
+from queuectl.errors import DatabaseUnsure, QueuectlError
 
 BACKLOG = 300
 """Jobs that wait, above which there is a pause."""
@@ -70,7 +70,7 @@ class Enqueuer:
                 self.queue.enqueue(argv, **keys)
                 self.note("ack", job)
         except QueuectlError as error:
-            self.note("refused", job)
+            self.note("unsure" if isinstance(error, DatabaseUnsure) else "refused", job)
             print(f"{job}: refused: {error}", file=sys.stderr, flush=True)
             time.sleep(0.2)
             return
@@ -92,7 +92,8 @@ class Enqueuer:
             json.dumps(document),
         ]
         done = subprocess.run(words, capture_output=True, text=True)
-        self.note("ack" if done.returncode == 0 else "refused", job)
+        unsure = "it may be in, or not" in done.stderr
+        self.note("ack" if done.returncode == 0 else "unsure" if unsure else "refused", job)
 
     def waiting(self) -> int:
         counts = self.queue.database.rows("SELECT sum(n) FROM job_counts WHERE state IN ('pending', 'processing')")

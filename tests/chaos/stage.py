@@ -61,6 +61,8 @@ class Stage:
         os.makedirs(self.home, exist_ok=True)
         with open(os.path.join(self.home, "queuectl.yaml"), "w") as file:
             file.write(SETTINGS)
+            file.flush()
+            os.fsync(file.fileno())  # the disk may break at once
         self.queue = Queue(home=self.home)
         # The library's own SQLite, a connection of its own: two libraries in one process would drop each other's locks.
         watching = pysqlite3.connect(self.queue.database.path)
@@ -68,9 +70,9 @@ class Stage:
         watching.close()
         self.log: IO[bytes] = open(os.path.join(run, "log"), "ab")  # noqa: SIM115
 
-    def set_conditions(self, *, clock: float = 0, sync: float = 0) -> None:
-        """Step the wall clock, and slow each sync, by so many seconds."""
-        os.pwrite(self._page, struct.pack("<qq", int(clock * 1e9), int(sync * 1e6)), 0)
+    def set_conditions(self, *, clock: float = 0, sync: float = 0, fail: bool = False) -> None:
+        """Step the wall clock, and slow each sync, by so many seconds; have syncs fail."""
+        os.pwrite(self._page, struct.pack("<qqq", int(clock * 1e9), int(sync * 1e6), fail), 0)
 
     # Processes
 
