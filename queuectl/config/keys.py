@@ -166,9 +166,12 @@ ROOT = Section(
             {
                 "dead": Key(
                     duration(), _BUILT_IN.retention_dead, "When dead jobs are forgotten, with their output; 0 = never."
-                )
+                ),
+                "audit": Key(
+                    duration(), _BUILT_IN.retention_audit, "When the record of who did what is forgotten; 0 = never."
+                ),
             },
-            later=frozenset({"completed", "cancelled", "attempts", "output", "audit"}),
+            later=frozenset({"completed", "cancelled", "attempts", "output"}),
         ),
         "backup": Section(
             {

@@ -68,6 +68,8 @@ class Settings(NamedTuple):
     """When completed and cancelled jobs are forgotten; 0 = never."""
     retention_dead: float = 30 * 86400.0
     """When dead jobs are forgotten; 0 = never."""
+    retention_audit: float = 30 * 86400.0
+    """When the record of who did what is forgotten; 0 = never."""
     backup_every: float = 86400.0
     """How often the database is copied to the home's `backups`; 0 = never."""
     backup_keep: int = 7

@@ -106,15 +106,16 @@ class Queue:
         tags: Iterable[str] = (),
         search: str | None = None,
         since: int | None = None,
+        by: str | None = None,
         limit: int | None = None,
     ) -> Iterator[Job]:
         """The jobs that all of these fit, the newest first. `search` is a part of the id, command or description,
-        `since` milliseconds since the epoch.
+        `since` milliseconds since the epoch, `by` the login name of who enqueued them.
 
         Raises:
             UsageError: there is no such state.
         """
-        which = queries.Filter(tuple(map(_state, states)), queue, tuple(tags), search, since)
+        which = queries.Filter(tuple(map(_state, states)), queue, tuple(tags), search, since, by)
         return queries.jobs(self.database, which, limit)
 
     def wait(self, id: str, timeout: float | None = None) -> Job:  # noqa: A002

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from types import TracebackType
 
 from queuectl.errors import DatabaseUnavailable
 from queuectl.storage import sqlite
+from queuectl.storage.actor import current_actor
 from queuectl.storage.connection import Connection
 from queuectl.storage.write_lock import WriteLock
 
@@ -52,6 +54,11 @@ class Database(Connection):
         """A write transaction, as a context manager. `wakes` tells the workers of it once it is committed;
         without `synced` a power cut may undo it."""
         return Transaction(self, WriteLock(self.lock_path, self._patience), wakes=wakes, synced=synced)
+
+    @cached_property
+    def actor(self) -> str:
+        """Who this process acts for."""
+        return current_actor(os.stat(self.path).st_uid)
 
     def version(self) -> int:
         """A number that changes when another connection commits; cheap to look at."""
