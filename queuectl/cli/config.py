@@ -11,6 +11,7 @@ from queuectl.cli.command import group, json_option, yes_option
 from queuectl.cli.output.document import write_json
 from queuectl.cli.output.table import Cell, Column, print_table
 from queuectl.cli.question import confirmed
+from queuectl.cli.recording import record
 from queuectl.cli.session import Session
 from queuectl.config import edit, keys
 from queuectl.config.layers import load
@@ -90,6 +91,7 @@ def set_value(session: Session, key: str, value: str) -> None:
     begins with - stands behind --.
     """
     edit.set_value(session.place, key, value)
+    record(session, "config set", _target(key, value))
     _say_if_hidden(session, key)
     _say_who_takes_it(session)
 
@@ -104,7 +106,9 @@ def unset(session: Session, key: str) -> None:
 
     Take back what `config set` said. What the YAML says counts again.
     """
-    if not edit.unset_value(session.place, key):
+    if edit.unset_value(session.place, key):
+        record(session, "config unset", key)
+    else:
         session.note(f"{key} was not set by `config set`")
 
 
@@ -122,6 +126,8 @@ def reset(session: Session, yes: bool) -> int:
     if not confirmed("Take back all that `config set` and `worker scale` said?", yes):
         return 1
     removed = edit.reset(session.place)
+    if removed:
+        record(session, "config reset")
     session.note(f"removed {', '.join(removed)}" if removed else "nothing was set")
     return 0
 
@@ -157,6 +163,12 @@ def path(session: Session, as_json: bool) -> None:
         write_json({"home": place.home, "config": place.config_file, "exists": exists, "config_d": place.config_dir})
     else:
         print(place.config_file)
+
+
+def _target(key: str, value: str) -> str:
+    """A variable of a pool may be a secret; so may a section, which can hold some."""
+    name, entry = keys.find(key.strip())
+    return f"{name}={value}" if isinstance(entry, keys.Key) and ".env." not in name else name
 
 
 def _say_if_hidden(session: Session, key: str) -> None:

@@ -9,6 +9,7 @@ import click
 from queuectl.cli.command import group, json_option, yes_option
 from queuectl.cli.output.document import time, write_json
 from queuectl.cli.question import confirmed
+from queuectl.cli.recording import record
 from queuectl.cli.session import Session
 from queuectl.config.installation import create, database_file
 from queuectl.domain.clock import now_ms
@@ -58,6 +59,7 @@ def check(session: Session, mend: bool, as_json: bool) -> int:
                 session.note("the file itself is damaged: nothing of that can be repaired, but a backup be restored")
             else:
                 integrity.repair(session.database)
+                record(session, "db repair")
                 found = integrity.examine(session.database, restore)
     except (DatabaseDamaged, DatabaseForeign) as damage:
         path = database_file(session.place, session.config.settings)
@@ -129,6 +131,7 @@ def restore(session: Session, file: str, yes: bool, as_json: bool) -> int:
             return 1
         give_back_all(copy, place.locks, place.output)
         kept = restoring.put_in_place(copy, path, now_ms(), lambda: refuse_unless_still(place))
+    record(session, "db restore", file)
     if as_json:
         write_json({"file": file, "jobs": held.jobs, "given_back": held.processing, "former": kept})
         return 0
@@ -153,6 +156,7 @@ def vacuum(session: Session, as_json: bool) -> None:
 
     _refuse_missing(session)
     before, after = rewrite(session.database)
+    record(session, "db vacuum")
     if as_json:
         write_json({"before": before, "after": after})
     else:

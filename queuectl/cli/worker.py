@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from queuectl.cli.command import group, json_option
+from queuectl.cli.recording import record
 from queuectl.cli.session import Session
 from queuectl.cli.wait import read_timeout
 from queuectl.config import edit
@@ -59,6 +60,7 @@ def start(session: Session, count: int | None, pool: str | None, no_detach: bool
         return _run(session, pool or "default", None, drain=False)
     settings = session.settings if count is None else _scaled(session, pool or "default", count)
     names = _control(session, settings).start(pool, count)
+    _record(session, "start", names)
     return _said(session, names, as_json, "no pool has workers: `pools.NAME.workers` is 0", "ready")
 
 
@@ -77,6 +79,7 @@ def scale(session: Session, pool: str, count: int, as_json: bool) -> int:
     `worker stop`.
     """
     names = _control(session, _scaled(session, pool, count)).scale(pool, count)
+    record(session, "worker scale", f"{pool}={count}")
     return _said(session, names, as_json, f"pool {pool} has no workers any more", "ready")
 
 
@@ -101,6 +104,7 @@ def stop(
     back: they run again, and it counts as no attempt.
     """
     stopped = _control(session).stop(pool, names, force, read_timeout(timeout))
+    _record(session, "stop", stopped)
     return _said(session, stopped, as_json, "no worker was running", "stopped")
 
 
@@ -121,6 +125,7 @@ def restart(session: Session, names: tuple[str, ...], rolling: bool, pool: str |
     ready, and leaves the rest as they are. `reload` does it without disturbing a job.
     """
     restarted = _control(session).restart(pool, names, rolling=rolling)
+    _record(session, "restart", restarted)
     return _said(session, restarted, as_json, "no worker was running: queuectl worker start", "ready")
 
 
@@ -138,6 +143,7 @@ def reload(session: Session, names: tuple[str, ...], pool: str | None, as_json: 
     all have; where the new one is no good it says so, and the worker goes on as it was.
     """
     reloaded = _control(session).reload(pool, names)
+    _record(session, "reload", reloaded)
     return _said(session, reloaded, as_json, "no worker was running", "reloaded")
 
 
@@ -261,6 +267,11 @@ def _scaled(session: Session, pool: str, count: int) -> Settings:
         raise UsageError(str(problem))
     edit.set_value(session.place, key, str(count), edit.SCALE_FILE)
     return settings
+
+
+def _record(session: Session, action: str, names: list[str]) -> None:
+    if names:
+        record(session, f"worker {action}", ",".join(names))
 
 
 def _said(session: Session, names: list[str], as_json: bool, none: str, done: str) -> int:
