@@ -16,6 +16,7 @@ from queuectl.cli.session import Session
 from queuectl.config import edit, keys
 from queuectl.config.layers import load
 from queuectl.config.limits import check_total
+from queuectl.config.sharing import find_problem
 from queuectl.errors import ConfigError
 
 
@@ -90,6 +91,7 @@ def set_value(session: Session, key: str, value: str) -> None:
     Change a setting. It is written to a file of its own, so the YAML, with its comments, stays as it is. A value that
     begins with - stands behind --.
     """
+    session.refuse_guest("change settings")
     edit.set_value(session.place, key, value)
     record(session, "config set", _target(key, value))
     _say_if_hidden(session, key)
@@ -106,6 +108,7 @@ def unset(session: Session, key: str) -> None:
 
     Take back what `config set` said. What the YAML says counts again.
     """
+    session.refuse_guest("change settings")
     if edit.unset_value(session.place, key):
         record(session, "config unset", key)
     else:
@@ -123,6 +126,7 @@ def reset(session: Session, yes: bool) -> int:
     Take back all that was set. That is what `config set`, `worker scale` and `worker start --count` said; the YAML
     stays as it is.
     """
+    session.refuse_guest("change settings")
     if not confirmed("Take back all that `config set` and `worker scale` said?", yes):
         return 1
     removed = edit.reset(session.place)
@@ -141,9 +145,9 @@ def check(session: Session) -> None:
 
     Say all that is wrong, with file and line. Then it exits 78. It changes nothing.
     """
-    problem = check_total(session.settings)
-    if problem:
-        raise ConfigError([problem])
+    problems = [check_total(session.settings), find_problem(session.place, session.settings)]
+    if any(problems):
+        raise ConfigError([problem for problem in problems if problem])
     session.note(f"{session.place.home}: the configuration is fine")
 
 

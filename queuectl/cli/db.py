@@ -50,6 +50,8 @@ def check(session: Session, mend: bool, as_json: bool) -> int:
     from queuectl.queue.damage import restore_command
     from queuectl.storage import integrity
 
+    if mend:
+        session.refuse_guest("repair the database")
     restore = restore_command(session.place)
     try:
         _refuse_missing(session)
@@ -92,6 +94,7 @@ def backup(session: Session, file: str | None, force: bool, keep: int | None, as
         raise UsageError(
             "--keep is for the backups in the home, and FILE is none of them", hint="leave one of them out"
         )
+    session.refuse_guest("copy the database")
     _refuse_missing(session)
     target = os.path.abspath(_path(file)) if file is not None else _free_dated(session)
     written = copies.write(session.database, target, overwrite=force)
@@ -120,6 +123,7 @@ def restore(session: Session, file: str, yes: bool, as_json: bool) -> int:
     from queuectl.storage import restore as restoring
     from queuectl.worker.restoring import give_back_all
 
+    session.refuse_guest("restore the database")
     place, file = session.place, os.path.abspath(_path(file))
     path = database_file(place, session.config.settings)
     create(place)
@@ -154,6 +158,7 @@ def vacuum(session: Session, as_json: bool) -> None:
     """
     from queuectl.storage.vacuum import vacuum as rewrite
 
+    session.refuse_guest("rewrite the database")
     _refuse_missing(session)
     before, after = rewrite(session.database)
     record(session, "db vacuum")
@@ -175,6 +180,7 @@ def migrate(session: Session, as_json: bool) -> None:
     """
     from queuectl.storage.sqlite import schema_version
 
+    session.refuse_guest("bring the database up to date")
     path = database_file(session.place, session.config.settings)
     before = schema_version(path)
     now = schema_version(session.database.path)

@@ -89,6 +89,7 @@ def install(session: Session, dry_run: bool, no_start: bool, as_json: bool) -> i
     whose files changed, starts what does not run, and overwrites no file that it did not write. It returns when the
     workers are ready.
     """
+    session.refuse_guest("install services")
     here = _service(session)
     done = here.install(start=not no_start, dry_run=dry_run)
     if not dry_run and (done.changes or done.started):
@@ -125,6 +126,7 @@ def uninstall(session: Session, dry_run: bool, as_json: bool) -> int:
     Stop the workers and remove what `install` wrote. Nothing else is removed: jobs and configuration stay, and so do
     your drop-ins.
     """
+    session.refuse_guest("remove services")
     here = _service(session)
     removed = here.uninstall(dry_run)
     if removed and not dry_run:

@@ -51,6 +51,8 @@ class Settings(NamedTuple):
 
     database: str = ""
     """A URL, `sqlite:////path`; empty = queue.db in the home."""
+    share_with: str = ""
+    """A group whose members may enqueue and look; empty = nobody but the owner."""
     max_retries: int = 3
     backoff_base: float = 2.0
     backoff_max: float = 3600.0

@@ -69,7 +69,7 @@ class Leader:
 
     def _elected(self) -> bool:
         try:
-            fd = os.open(self._lock_path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fd = os.open(self._lock_path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise refused(error, self._lock_path) from error
         try:
