@@ -40,7 +40,8 @@ class Allowed:
             return directory_mode(self._mode) if is_directory else file_mode(self._mode)
         if path.startswith(self._databases):
             return database_mode(self._mode)
-        return 0o700 if is_directory or top != path else file_mode(self._mode)
+        # Of the rest nobody gets to the files, whose modes supervisord makes by its umask.
+        return 0o700 if is_directory else file_mode(self._mode)
 
 
 def examine(place: Installation, settings: Settings, home: os.stat_result) -> Iterator[Finding]:

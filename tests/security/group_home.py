@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from real_home import QUEUECTL
@@ -16,9 +17,37 @@ GROUP = "qteam"
 GID = 61010
 USERS = {"qowner": 61001, "alice": 61002, "bob": 61003, "mallory": 61004}
 MEMBERS = ("qowner", "alice", "bob")
+NEEDED = tuple(dict.fromkeys((sys.base_prefix, sys.prefix, str(Path(__file__).parents[2]))))
+"""What one must reach to run queuectl: the Python, its environment, and the checkout."""
 _ENTER = """
-mount --bind "$1/passwd" /etc/passwd && mount --bind "$1/group" /etc/group && shift && exec "$@"
+set -e
+mount --bind "$1/passwd" /etc/passwd
+mount --bind "$1/group" /etc/group
+shift
+exec "$@"
 """
+
+
+def _unlocked(path: str) -> str | None:
+    """The first directory above `path` that not everybody may enter."""
+    for above in reversed(Path(path).parents):
+        if not above.stat().st_mode & 0o001:
+            return str(above)
+    return None
+
+
+def _opening() -> str:
+    """A script that shows in the place of such a directory one with nothing in it but what is needed."""
+    locked = {path: _unlocked(path) for path in NEEDED}
+    script = "(umask 022\n"
+    for closed in dict.fromkeys(above for above in locked.values() if above):
+        kept = [path for path in NEEDED if locked[path] == closed]
+        for number, path in enumerate(kept):
+            script += f'mkdir -p "$1/kept{number}"; mount --bind {path} "$1/kept{number}"\n'
+        script += f"mount -t tmpfs -o mode=755 none {closed}\n"
+        for number, path in enumerate(kept):
+            script += f'mkdir -p {path}; mount --bind "$1/kept{number}" {path}; umount "$1/kept{number}"\n'
+    return script + "true)\n"
 
 
 class Said(NamedTuple):
@@ -60,7 +89,17 @@ class GroupHome:
 
     def command(self, user: str, *words: str) -> list[str]:
         """The argv that runs `words` as that user of this machine."""
-        enter = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _ENTER, "sh", self.above]
+        enter = [
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            _ENTER.replace("shift\n", f"{_opening()}shift\n"),
+            "sh",
+            self.above,
+        ]
         if user == "root":
             return [*enter, *words]
         uid = str(USERS[user])
