@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import os
+import pwd
 import stat
 from collections.abc import Iterator
 
@@ -37,7 +38,7 @@ def share(place: Installation, settings: Settings) -> bool:
     A crash on the way leaves a home that isn't marked, so that the next one does it again.
 
     Raises:
-        ConfigError: there is no such group, or it takes root to give the home to it.
+        ConfigError: there is no such group, or the owner of the home isn't in it.
     """
     problem = find_problem(place, settings)
     if problem is not None:
@@ -50,7 +51,7 @@ def share(place: Installation, settings: Settings) -> bool:
         return is_shared(home.st_mode)
     gid = grp.getgrnam(settings.share_with).gr_gid
     if not is_as_said(home, gid):
-        _refuse_stranger(place, settings.share_with, home.st_uid, gid)
+        _refuse_stranger(settings.share_with, home.st_uid, gid)
         _apply(place, settings, home.st_uid, gid, SHARED)
     return True
 
@@ -71,16 +72,23 @@ def database_files(place: Installation, settings: Settings) -> tuple[str, ...]:
     return path, f"{path}-wal", f"{path}-shm", os.path.join(os.path.dirname(path), "write.lock")
 
 
-def _refuse_stranger(place: Installation, group: str, owner: int, gid: int) -> None:
-    """Only root, or an owner who is in the group, can give a file to it."""
-    mine = os.geteuid()
-    if mine == 0 or (mine == owner and gid in (os.getegid(), *os.getgroups())):
+def _refuse_stranger(group: str, owner: int, gid: int) -> None:
+    """Only an owner who is in the group can give a file to it, and root does nothing that the owner may not: the
+    settings are the owner's."""
+    if owner == 0 or gid in (_groups_of(owner) if os.geteuid() == 0 else [os.getegid(), *os.getgroups()]):
         return
     raise ConfigError(
-        [Problem("share_with", f"expected {login(owner)}, whose home it is, to be in the group {group!r}, to open it")],
-        hint=f"usermod -aG {group} {login(owner)} and log in again, or once as root: queuectl worker start --home "
-        f"{place.home}",
+        [Problem("share_with", f"expected {login(owner)}, whose home it is, to be in the group {group!r}")],
+        hint=f"usermod -aG {group} {login(owner)}; then log in again, or do this as root",
     )
+
+
+def _groups_of(uid: int) -> list[int]:
+    try:
+        entry = pwd.getpwuid(uid)
+    except KeyError:
+        return []
+    return os.getgrouplist(entry.pw_name, entry.pw_gid)
 
 
 def _apply(place: Installation, settings: Settings, owner: int, gid: int, mode: int) -> None:

@@ -70,11 +70,12 @@ class GroupHome:
         os.chmod(self.above, 0o755)
         self.path = f"{self.above}/home"
         self.members = list(MEMBERS)
-        self._write_users()
+        self.write_users()
         os.mkdir(self.path, 0o700)
         os.chown(self.path, USERS["qowner"], USERS["qowner"])
 
-    def _write_users(self) -> None:
+    def write_users(self) -> None:
+        """Write the lists that the commands of the users see."""
         with open(f"{self.above}/passwd", "w") as file:
             file.write("root:x:0:0::/root:/bin/sh\n")
             file.writelines(f"{name}:x:{uid}:{uid}::/nonexistent:/bin/sh\n" for name, uid in USERS.items())
@@ -85,7 +86,7 @@ class GroupHome:
     def leave_group(self, name: str) -> None:
         """Take a user out of the group."""
         self.members.remove(name)
-        self._write_users()
+        self.write_users()
 
     def command(self, user: str, *words: str) -> list[str]:
         """The argv that runs `words` as that user of this machine."""
