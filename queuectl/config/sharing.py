@@ -8,7 +8,7 @@ import pwd
 import stat
 from collections.abc import Iterator
 
-from queuectl.config.installation import Installation, database_file
+from queuectl.config.installation import Installation, database_file, refused
 from queuectl.config.ownership import login
 from queuectl.domain.settings import Settings
 from queuectl.domain.sharing import SHARED, database_mode, file_mode, is_shared
@@ -39,6 +39,7 @@ def share(place: Installation, settings: Settings) -> bool:
 
     Raises:
         ConfigError: there is no such group, or the owner of the home isn't in it.
+        DatabaseReadOnly: the modes can't be changed.
     """
     problem = find_problem(place, settings)
     if problem is not None:
@@ -92,6 +93,13 @@ def _groups_of(uid: int) -> list[int]:
 
 
 def _apply(place: Installation, settings: Settings, owner: int, gid: int, mode: int) -> None:
+    try:
+        _set_all(place, settings, owner, gid, mode)
+    except OSError as error:
+        raise refused(error, place.home) from error
+
+
+def _set_all(place: Installation, settings: Settings, owner: int, gid: int, mode: int) -> None:
     databases = database_files(place, settings)
     for path in databases:
         _set(path, owner, gid, database_mode(mode))
