@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from queuectl.domain.settings import Settings
-from queuectl.domain.sharing import SHARED, directory_mode
+from queuectl.domain.sharing import SHARED, directory_mode, is_shared
 from queuectl.errors import ConfigError, DatabaseError, DatabaseReadOnly, DiskFull, Problem, QueuectlError, UsageError
 
 SYSTEM_CONFIG = "/etc/queuectl/queuectl.yaml"
@@ -147,7 +147,8 @@ def _make_directory(path: str, installation: Installation, mode: int) -> None:
             fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 hand_over(fd, installation)
-                if mode != 0o700:  # whatever the umask
+                # By the umask. Else not: a hardened service may not set the mark, and needn't.
+                if mode != 0o700 and not is_shared(os.fstat(fd).st_mode):
                     os.fchmod(fd, SHARED)
             finally:
                 os.close(fd)
