@@ -8,9 +8,13 @@ from queuectl.errors import NotPermitted
 
 
 def is_guest(home: str) -> bool:
-    """Whether the home is somebody else's, and this process isn't root's."""
+    """Whether the home is somebody else's, who gives this process no more than a look.
+
+    Not where it may be written all the same: on a file system that shows all files as one user's, say, and whoever can
+    write it may do anything.
+    """
     owner = _owner(home)
-    return owner is not None and os.geteuid() not in (0, owner)
+    return owner is not None and os.geteuid() not in (0, owner) and not os.access(home, os.W_OK, effective_ids=True)
 
 
 def refuse_guest(home: str, what: str) -> None:

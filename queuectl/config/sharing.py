@@ -107,12 +107,13 @@ def _set_all(place: Installation, settings: Settings, owner: int, gid: int, mode
         _set(path, owner, gid, file_mode(mode))
     for path, is_directory in _inside(place):
         _set(path, owner, gid, mode if is_directory else file_mode(mode))
-    _set(place.home, owner, gid, mode)
+    _set(os.path.realpath(place.home), owner, gid, mode)
 
 
 def _inside(place: Installation) -> Iterator[tuple[str, bool]]:
     for top in shared_directories(place):
-        for directory, _, files in os.walk(top):
+        # A person may have put the outputs on another disk, and a link here; the same for the home below.
+        for directory, _, files in os.walk(os.path.realpath(top)):
             yield directory, True
             for name in files:
                 yield os.path.join(directory, name), False

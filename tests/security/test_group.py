@@ -310,6 +310,20 @@ def test_all_at_once_lose_nothing(shared: GroupHome) -> None:
     }
 
 
+def test_links_of_the_owner_lead_to_what_is_opened(group: GroupHome) -> None:
+    os.rename(group.path, f"{group.above}/real")
+    os.symlink(f"{group.above}/real", group.path)
+    group.cli("qowner", "config", "set", "share_with", GROUP)
+    os.rename(f"{group.above}/real/output", f"{group.above}/disk")
+    os.symlink(f"{group.above}/disk", f"{group.above}/real/output")
+    os.lchown(f"{group.above}/real/output", OWNER, OWNER)
+    group.cli("qowner", "worker", "run", "--drain")
+    job = group.cli("alice", "enqueue", "--cwd", "/", "--", "head", "-c", "9000", "/dev/zero").out.strip()
+    group.cli("qowner", "worker", "run", "--drain")
+    assert len(group.cli("bob", "logs", job).out) == 9000
+    assert stat.S_IMODE(os.stat(f"{group.above}/disk").st_mode) == 0o2750
+
+
 def test_a_member_who_is_killed_with_the_queue_open_keeps_nobody_out(shared: GroupHome) -> None:
     program = (
         f"import time; from queuectl import Queue; q = Queue(home={shared.path!r})\n"
