@@ -57,6 +57,10 @@ class WrongState(QueuectlError):
     """The job's state doesn't allow what was asked."""
 
 
+class NotPermitted(QueuectlError):
+    """Only the owner of the queue, and root, may do that; to a job, also who enqueued it."""
+
+
 class WaitTimeout(QueuectlError):
     """The job had not ended when the time to wait was over."""
 

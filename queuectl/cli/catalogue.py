@@ -32,6 +32,7 @@ COMMANDS: dict[str, Entry] = {
     "worker": Entry("worker:worker", "Start, stop and watch the workers that run jobs."),
     "service": Entry("service:service", "Have systemd, or the system's supervisord, run the workers."),
     "dlq": Entry("dlq:dlq", "Look after dead jobs: those whose retries are used up."),
+    "audit": Entry("audit:audit", "Show who did what."),
     "config": Entry("config:config", "Show and change the settings."),
     "db": Entry("db:db", "Check, back up, restore and shrink the database."),
     "doctor": Entry("doctor:doctor", "Look whether all is well, and say what to do."),

@@ -14,7 +14,7 @@ from queuectl.cli.selection import Selection, selects
 from queuectl.cli.session import Session
 from queuectl.domain.job import Job
 from queuectl.domain.states import State, sources
-from queuectl.errors import AmbiguousId, DuplicateJob, NoSuchJob, UsageError, WrongState
+from queuectl.errors import AmbiguousId, DuplicateJob, NoSuchJob, NotPermitted, UsageError, WrongState
 from queuectl.storage import queries
 
 
@@ -129,7 +129,7 @@ def retry(
 
 def choose(session: Session, which: Selection, allowed: frozenset[State] | set[State]) -> list[str]:
     """The ids of the jobs that are meant. A filter finds only jobs in an `allowed` state; of those in others the
-    command would only say that they can't be.
+    command would only say that they can't be; and a guest's only their own.
 
     Raises:
         UsageError: neither ids nor a filter, or both.
@@ -139,7 +139,7 @@ def choose(session: Session, which: Selection, allowed: frozenset[State] | set[S
         raise UsageError(f"expected ids, or a filter (--state, --queue, --tag), got {got}")
     if which.ids:
         return list(dict.fromkeys(which.ids))
-    jobs = matching(which, allowed)
+    jobs = session.queue.changeable(matching(which, allowed))
     return [job_id for _, job_id in queries.found(session.queue.database, jobs)] if jobs.states else []
 
 
@@ -174,7 +174,7 @@ def _each(
             if not by_filter:
                 codes.append(error.exit_code)
                 complain(str(error), error.hint)
-        except (NoSuchJob, AmbiguousId, DuplicateJob) as error:
+        except (NoSuchJob, AmbiguousId, NotPermitted, DuplicateJob) as error:
             codes.append(error.exit_code)
             complain(str(error), error.hint)
         else:

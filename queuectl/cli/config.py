@@ -11,10 +11,12 @@ from queuectl.cli.command import group, json_option, yes_option
 from queuectl.cli.output.document import write_json
 from queuectl.cli.output.table import Cell, Column, print_table
 from queuectl.cli.question import confirmed
+from queuectl.cli.recording import record
 from queuectl.cli.session import Session
 from queuectl.config import edit, keys
 from queuectl.config.layers import load
 from queuectl.config.limits import check_total
+from queuectl.config.sharing import find_problem
 from queuectl.errors import ConfigError
 
 
@@ -89,7 +91,9 @@ def set_value(session: Session, key: str, value: str) -> None:
     Change a setting. It is written to a file of its own, so the YAML, with its comments, stays as it is. A value that
     begins with - stands behind --.
     """
+    session.refuse_guest("change settings")
     edit.set_value(session.place, key, value)
+    record(session, "config set", _target(key, value))
     _say_if_hidden(session, key)
     _say_who_takes_it(session)
 
@@ -104,7 +108,10 @@ def unset(session: Session, key: str) -> None:
 
     Take back what `config set` said. What the YAML says counts again.
     """
-    if not edit.unset_value(session.place, key):
+    session.refuse_guest("change settings")
+    if edit.unset_value(session.place, key):
+        record(session, "config unset", key)
+    else:
         session.note(f"{key} was not set by `config set`")
 
 
@@ -119,9 +126,12 @@ def reset(session: Session, yes: bool) -> int:
     Take back all that was set. That is what `config set`, `worker scale` and `worker start --count` said; the YAML
     stays as it is.
     """
+    session.refuse_guest("change settings")
     if not confirmed("Take back all that `config set` and `worker scale` said?", yes):
         return 1
     removed = edit.reset(session.place)
+    if removed:
+        record(session, "config reset")
     session.note(f"removed {', '.join(removed)}" if removed else "nothing was set")
     return 0
 
@@ -135,9 +145,9 @@ def check(session: Session) -> None:
 
     Say all that is wrong, with file and line. Then it exits 78. It changes nothing.
     """
-    problem = check_total(session.settings)
-    if problem:
-        raise ConfigError([problem])
+    problems = [check_total(session.settings), find_problem(session.place, session.settings)]
+    if any(problems):
+        raise ConfigError([problem for problem in problems if problem])
     session.note(f"{session.place.home}: the configuration is fine")
 
 
@@ -157,6 +167,12 @@ def path(session: Session, as_json: bool) -> None:
         write_json({"home": place.home, "config": place.config_file, "exists": exists, "config_d": place.config_dir})
     else:
         print(place.config_file)
+
+
+def _target(key: str, value: str) -> str:
+    """A variable of a pool may be a secret; so may a section, which can hold some."""
+    name, entry = keys.find(key.strip())
+    return f"{name}={value}" if isinstance(entry, keys.Key) and ".env." not in name else name
 
 
 def _say_if_hidden(session: Session, key: str) -> None:

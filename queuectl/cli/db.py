@@ -9,6 +9,7 @@ import click
 from queuectl.cli.command import group, json_option, yes_option
 from queuectl.cli.output.document import time, write_json
 from queuectl.cli.question import confirmed
+from queuectl.cli.recording import record
 from queuectl.cli.session import Session
 from queuectl.config.installation import create, database_file
 from queuectl.domain.clock import now_ms
@@ -49,6 +50,8 @@ def check(session: Session, mend: bool, as_json: bool) -> int:
     from queuectl.queue.damage import restore_command
     from queuectl.storage import integrity
 
+    if mend:
+        session.refuse_guest("repair the database")
     restore = restore_command(session.place)
     try:
         _refuse_missing(session)
@@ -58,6 +61,7 @@ def check(session: Session, mend: bool, as_json: bool) -> int:
                 session.note("the file itself is damaged: nothing of that can be repaired, but a backup be restored")
             else:
                 integrity.repair(session.database)
+                record(session, "db repair")
                 found = integrity.examine(session.database, restore)
     except (DatabaseDamaged, DatabaseForeign) as damage:
         path = database_file(session.place, session.config.settings)
@@ -90,6 +94,7 @@ def backup(session: Session, file: str | None, force: bool, keep: int | None, as
         raise UsageError(
             "--keep is for the backups in the home, and FILE is none of them", hint="leave one of them out"
         )
+    session.refuse_guest("copy the database")
     _refuse_missing(session)
     target = os.path.abspath(_path(file)) if file is not None else _free_dated(session)
     written = copies.write(session.database, target, overwrite=force)
@@ -118,6 +123,7 @@ def restore(session: Session, file: str, yes: bool, as_json: bool) -> int:
     from queuectl.storage import restore as restoring
     from queuectl.worker.restoring import give_back_all
 
+    session.refuse_guest("restore the database")
     place, file = session.place, os.path.abspath(_path(file))
     path = database_file(place, session.config.settings)
     create(place)
@@ -129,6 +135,7 @@ def restore(session: Session, file: str, yes: bool, as_json: bool) -> int:
             return 1
         give_back_all(copy, place.locks, place.output)
         kept = restoring.put_in_place(copy, path, now_ms(), lambda: refuse_unless_still(place))
+    record(session, "db restore", file)
     if as_json:
         write_json({"file": file, "jobs": held.jobs, "given_back": held.processing, "former": kept})
         return 0
@@ -151,8 +158,10 @@ def vacuum(session: Session, as_json: bool) -> None:
     """
     from queuectl.storage.vacuum import vacuum as rewrite
 
+    session.refuse_guest("rewrite the database")
     _refuse_missing(session)
     before, after = rewrite(session.database)
+    record(session, "db vacuum")
     if as_json:
         write_json({"before": before, "after": after})
     else:
@@ -171,6 +180,7 @@ def migrate(session: Session, as_json: bool) -> None:
     """
     from queuectl.storage.sqlite import schema_version
 
+    session.refuse_guest("bring the database up to date")
     path = database_file(session.place, session.config.settings)
     before = schema_version(path)
     now = schema_version(session.database.path)

@@ -25,6 +25,7 @@ def import_jobs(session: Session, file: str, as_json: bool) -> None:
     """
     from queuectl.queue import importing
 
+    session.refuse_guest("import jobs with their past")
     document, name = reading.read_file(file)
     try:
         result = importing.import_jobs(session.queue, document)

@@ -11,6 +11,7 @@ from queuectl.cli.command import command
 from queuectl.cli.example import example
 from queuectl.cli.session import Session, working_directory
 from queuectl.config.installation import create, hand_over, refused
+from queuectl.domain.sharing import file_mode
 
 _EXAMPLES: dict[str, dict[str, object]] = {
     "simple_job.json": {"command": "echo hello"},
@@ -43,6 +44,7 @@ def init(session: Session, examples: bool) -> None:
     is there already is left as it is.
     """
     place = session.place
+    session.refuse_guest("write its configuration")
     create(place)
     if not _write(session, place.config_file, example()):
         session.note("`queuectl config show --origin` says what is set where")
@@ -64,6 +66,7 @@ def _write(session: Session, path: str, text: str) -> bool:
     with open(fd, "w", encoding="utf-8") as file:
         if private:
             hand_over(fd, session.place)
+            os.fchmod(fd, file_mode(os.stat(os.path.dirname(path)).st_mode))
         file.write(text)
     session.note(f"wrote {path}")
     return True

@@ -14,6 +14,7 @@ from queuectl.cli.session import Session
 @filter_options
 @click.option("--search", metavar="TEXT", help="With this in the id, the command or the description.")
 @click.option("--since", metavar="TIME", help="Queued since then: 2h (ago), or a time.")
+@click.option("--by", metavar="USER", help="Enqueued by that user.")
 @click.option(
     "--limit", metavar="N", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0 = all."
 )
@@ -26,6 +27,7 @@ def list_jobs(
     tags: tuple[str, ...],
     search: str | None,
     since: str | None,
+    by: str | None,
     limit: int,
     form: str | None,
     as_json: bool,
@@ -35,6 +37,7 @@ def list_jobs(
       queuectl list
       queuectl list --state failed,dead --since 2h
       queuectl list --queue backup --verbose
+      queuectl list --by alice --state processing
       queuectl list --limit 0 -o id
       queuectl list --json | jq '.[] | select(.state == "completed")'
 
@@ -48,9 +51,10 @@ def list_jobs(
         tags=tags,
         search=search,
         since=read_since(since),
+        by=by,
         limit=limit + 1 if limit else None,
     )
-    filtered = bool(states or queue or tags or search or since)
+    filtered = bool(states or queue or tags or search or since or by)
     empty = "no job is like that; `queuectl list` shows all" if filtered else "the queue is empty: queuectl enqueue"
     if not limit:
         print_jobs(session, jobs, chosen, empty)

@@ -14,7 +14,7 @@ from queuectl.cli.question import confirmed
 from queuectl.cli.selection import Selection, selects
 from queuectl.cli.session import Session
 from queuectl.domain.states import State
-from queuectl.errors import AmbiguousId, NoSuchJob, WrongState
+from queuectl.errors import AmbiguousId, NoSuchJob, NotPermitted, WrongState
 from queuectl.queue.bulk import remove_all
 
 _REMOVABLE = frozenset(State) - {State.PROCESSING}
@@ -62,7 +62,7 @@ def _each(session: Session, ids: Sequence[str]) -> tuple[int, list[str]]:
         try:
             full = session.queue.get(job_id).id
             session.queue.remove(full)
-        except (NoSuchJob, AmbiguousId, WrongState) as error:
+        except (NoSuchJob, AmbiguousId, NotPermitted, WrongState) as error:
             codes.append(error.exit_code)
             complain(str(error), error.hint)
         else:

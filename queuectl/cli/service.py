@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from queuectl.cli.command import group, json_option
+from queuectl.cli.recording import record
 from queuectl.cli.session import Session
 
 if TYPE_CHECKING:
@@ -88,8 +89,11 @@ def install(session: Session, dry_run: bool, no_start: bool, as_json: bool) -> i
     whose files changed, starts what does not run, and overwrites no file that it did not write. It returns when the
     workers are ready.
     """
+    session.refuse_guest("install services")
     here = _service(session)
     done = here.install(start=not no_start, dry_run=dry_run)
+    if not dry_run and (done.changes or done.started):
+        record(session, "service install", here.kind)
     if as_json:
         from queuectl.cli.output.document import write_json
 
@@ -122,7 +126,11 @@ def uninstall(session: Session, dry_run: bool, as_json: bool) -> int:
     Stop the workers and remove what `install` wrote. Nothing else is removed: jobs and configuration stay, and so do
     your drop-ins.
     """
-    removed = _service(session).uninstall(dry_run)
+    session.refuse_guest("remove services")
+    here = _service(session)
+    removed = here.uninstall(dry_run)
+    if removed and not dry_run:
+        record(session, "service uninstall", here.kind)
     if as_json:
         from queuectl.cli.output.document import write_json
 

@@ -65,6 +65,12 @@ class Session:
 
         return Queue.at(self.place, self.settings)
 
+    def refuse_guest(self, what: str) -> None:
+        """Let only the owner of the home, and root, go on to do `what`; raises NotPermitted."""
+        from queuectl.config.ownership import refuse_guest
+
+        refuse_guest(self.place.home, what)
+
     def defaults(self, *, held: bool = False) -> Defaults:
         """What a job enqueued now, from here, gets where it says nothing."""
         from queuectl.domain.clock import now_ms

@@ -103,6 +103,7 @@ def _facts(job: Job, moments: Moments, person: bool, unmasked: bool) -> list[tup
         ("Not after exit", Cell(", ".join(map(str, spec.no_retry_exit_codes)))),
         ("Output limit", Cell(format_size(spec.output_limit))),
         ("Queued", Cell(moments.show(job.created_at))),
+        ("By", Cell(job.enqueued_by or "")),
         ("Changed", Cell(moments.show(job.updated_at))),
         ("Due", Cell(moments.show(job.run_at) if waits else "")),
         ("To be cancelled", Cell(moments.show(job.cancel_requested_at) if job.state is State.PROCESSING else "")),

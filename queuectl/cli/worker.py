@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from queuectl.cli.command import group, json_option
+from queuectl.cli.recording import record
 from queuectl.cli.session import Session
 from queuectl.cli.wait import read_timeout
 from queuectl.config import edit
 from queuectl.config.layers import load
 from queuectl.config.limits import check_total
+from queuectl.config.sharing import find_problem
 from queuectl.domain.settings import Settings
 from queuectl.errors import QueuectlError, UsageError
 
@@ -53,12 +55,14 @@ def start(session: Session, count: int | None, pool: str | None, no_detach: bool
 
     Bring each pool to its number of workers. It returns when they are ready; what runs already is left alone.
     """
+    _refuse_guest(session)
     if no_detach:
         if count is not None:
             raise UsageError("expected --count or --no-detach, which runs one worker, got both")
         return _run(session, pool or "default", None, drain=False)
     settings = session.settings if count is None else _scaled(session, pool or "default", count)
     names = _control(session, settings).start(pool, count)
+    _record(session, "start", names)
     return _said(session, names, as_json, "no pool has workers: `pools.NAME.workers` is 0", "ready")
 
 
@@ -76,7 +80,9 @@ def scale(session: Session, pool: str, count: int, as_json: bool) -> int:
     Start or stop the difference, so that the pool has N workers. Those that stop let their jobs end. It holds until
     `worker stop`.
     """
+    _refuse_guest(session)
     names = _control(session, _scaled(session, pool, count)).scale(pool, count)
+    record(session, "worker scale", f"{pool}={count}")
     return _said(session, names, as_json, f"pool {pool} has no workers any more", "ready")
 
 
@@ -100,7 +106,9 @@ def stop(
     Stop workers, once their jobs have ended. It returns when they are gone. Jobs that did not end in time are given
     back: they run again, and it counts as no attempt.
     """
+    _refuse_guest(session)
     stopped = _control(session).stop(pool, names, force, read_timeout(timeout))
+    _record(session, "stop", stopped)
     return _said(session, stopped, as_json, "no worker was running", "stopped")
 
 
@@ -120,7 +128,9 @@ def restart(session: Session, names: tuple[str, ...], rolling: bool, pool: str |
     Stop and start the workers that run. It returns when they are ready. --rolling ends at the first that doesn't get
     ready, and leaves the rest as they are. `reload` does it without disturbing a job.
     """
+    _refuse_guest(session)
     restarted = _control(session).restart(pool, names, rolling=rolling)
+    _record(session, "restart", restarted)
     return _said(session, restarted, as_json, "no worker was running: queuectl worker start", "ready")
 
 
@@ -137,7 +147,9 @@ def reload(session: Session, names: tuple[str, ...], pool: str | None, as_json: 
     Take a new configuration, or a new version of queuectl, while jobs go on. Workers keep their PIDs. It returns when
     all have; where the new one is no good it says so, and the worker goes on as it was.
     """
+    _refuse_guest(session)
     reloaded = _control(session).reload(pool, names)
+    _record(session, "reload", reloaded)
     return _said(session, reloaded, as_json, "no worker was running", "reloaded")
 
 
@@ -216,7 +228,7 @@ def check(session: Session, pool: str, handover: int | None) -> int:
     from queuectl.worker.handover import FORMAT
     from queuectl.worker.service import pool_of
 
-    problem = check_total(session.settings)
+    problem = check_total(session.settings) or find_problem(session.place, session.settings)
     if problem:
         raise UsageError(str(problem))
     pool_of(session.settings, pool)
@@ -228,6 +240,7 @@ def check(session: Session, pool: str, handover: int | None) -> int:
 
 
 def _run(session: Session, pool: str, instance: int | None, drain: bool) -> int:
+    _refuse_guest(session)
     from queuectl.config.installation import create
     from queuectl.worker.service import run as serve
 
@@ -235,6 +248,10 @@ def _run(session: Session, pool: str, instance: int | None, drain: bool) -> int:
         # A service manager names the number. What it restarts must not make the home anew that somebody removed.
         create(session.place)
     return serve(session.place, session.settings, pool, instance, drain=drain)
+
+
+def _refuse_guest(session: Session) -> None:
+    session.refuse_guest("start and stop workers")
 
 
 def _control(session: Session, settings: Settings | None = None) -> Workers:
@@ -261,6 +278,11 @@ def _scaled(session: Session, pool: str, count: int) -> Settings:
         raise UsageError(str(problem))
     edit.set_value(session.place, key, str(count), edit.SCALE_FILE)
     return settings
+
+
+def _record(session: Session, action: str, names: list[str]) -> None:
+    if names:
+        record(session, f"worker {action}", ",".join(names))
 
 
 def _said(session: Session, names: list[str], as_json: bool, none: str, done: str) -> int:

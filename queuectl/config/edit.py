@@ -12,6 +12,7 @@ from queuectl.config.check import Setting
 from queuectl.config.installation import Installation, create, hand_over, refused, sync_directory
 from queuectl.config.keys import Entry, Key, Named, find
 from queuectl.config.layers import Config, read_file, typed
+from queuectl.domain.sharing import file_mode
 from queuectl.errors import ConfigError, Problem, UsageError
 
 SET_FILE = "50-set.yaml"
@@ -193,6 +194,9 @@ def _replace(installation: Installation, path: str, content: bytes) -> None:
             file.write(content)
             file.flush()
             hand_over(fd, installation)
+            mode = file_mode(os.stat(installation.config_dir).st_mode)
+            if mode != 0o600:  # whatever the umask
+                os.fchmod(fd, mode)
             os.fsync(fd)
         os.rename(temporary, path)
     except OSError:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from queuectl.domain.settings import Settings
+from queuectl.domain.sharing import SHARED, directory_mode, is_shared
 from queuectl.errors import ConfigError, DatabaseError, DatabaseReadOnly, DiskFull, Problem, QueuectlError, UsageError
 
 SYSTEM_CONFIG = "/etc/queuectl/queuectl.yaml"
@@ -96,7 +97,8 @@ def database_file(installation: Installation, settings: Settings) -> str:
 
 
 def create(installation: Installation) -> None:
-    """Make the home and the directories in it where they are missing, 0700, owned as the home is.
+    """Make the home and the directories in it where they are missing, 0700, owned as the home is; where that is open
+    to a group, so are those that its members look into.
 
     On return what was made would survive a power cut. Any number of processes may do this at once.
 
@@ -105,16 +107,12 @@ def create(installation: Installation) -> None:
         DiskFull: no room.
         ConfigError: the path can't be a directory.
     """
-    _make_directory(installation.home, installation)
-    for path in (
-        installation.config_dir,
-        installation.locks,
-        installation.output,
-        installation.logs,
-        installation.supervisor,
-        installation.backups,
-    ):
-        _make_directory(path, installation)
+    _make_directory(installation.home, installation, 0o700)
+    mode = directory_mode(os.stat(installation.home).st_mode)
+    for path in (installation.config_dir, installation.locks, installation.output, installation.logs):
+        _make_directory(path, installation, mode)
+    for path in (installation.supervisor, installation.backups):
+        _make_directory(path, installation, 0o700)
 
 
 def hand_over(fd: int, installation: Installation) -> None:
@@ -143,19 +141,22 @@ def refused(error: OSError, path: str) -> QueuectlError:
     return DatabaseError(reason)
 
 
-def _make_directory(path: str, installation: Installation) -> None:
+def _make_directory(path: str, installation: Installation, mode: int) -> None:
     try:
-        if _make(path):
+        if _make(path, mode):
             fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 hand_over(fd, installation)
+                # By the umask. Else not: a hardened service may not set the mark, and needn't.
+                if mode != 0o700 and not is_shared(os.fstat(fd).st_mode):
+                    os.fchmod(fd, SHARED)
             finally:
                 os.close(fd)
     except OSError as error:
         raise refused(error, path) from error
 
 
-def _make(path: str, mode: int = 0o700) -> bool:
+def _make(path: str, mode: int) -> bool:
     """Make a directory, and those above it; False if it was there."""
     above = os.path.dirname(path)
     if not os.path.isdir(above):

@@ -132,6 +132,11 @@ POOL = Section(
 ROOT = Section(
     {
         "database": Key(database_url(), _BUILT_IN.database, "Where the jobs are kept; empty = queue.db in the home."),
+        "share_with": Key(
+            account(),
+            _BUILT_IN.share_with,
+            "A group whose members may enqueue and look, but not configure; empty = nobody but the owner.",
+        ),
         "max_retries": Key(
             whole(0, 1000), _BUILT_IN.max_retries, "Retries after the first attempt; 0 = each job runs once."
         ),
@@ -166,9 +171,12 @@ ROOT = Section(
             {
                 "dead": Key(
                     duration(), _BUILT_IN.retention_dead, "When dead jobs are forgotten, with their output; 0 = never."
-                )
+                ),
+                "audit": Key(
+                    duration(), _BUILT_IN.retention_audit, "When the record of who did what is forgotten; 0 = never."
+                ),
             },
-            later=frozenset({"completed", "cancelled", "attempts", "output", "audit"}),
+            later=frozenset({"completed", "cancelled", "attempts", "output"}),
         ),
         "backup": Section(
             {

@@ -22,8 +22,8 @@ def examine(place: Installation, environ: Mapping[str, str]) -> list[Finding]:
     config, findings = _config(place, environ)
     settings = config.settings if config is not None else Settings()
     path = database_file(place, settings)
-    findings = [*software.examine(), *kernel.examine(settings), *findings, *home.examine(place)]
-    if not os.path.isdir(place.home):
+    findings = [*software.examine(), *kernel.examine(settings), *findings, *home.examine(place, settings)]
+    if not os.path.isdir(place.home) or not os.access(place.home, os.X_OK, effective_ids=True):
         return findings
     findings += filesystem.examine(os.path.dirname(path), settings.min_free_space)
     database, said = _opened(path, settings, place)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shlex
 import stat
 from collections.abc import Iterator
 
 from queuectl.config.installation import Installation
+from queuectl.config.ownership import login
+from queuectl.doctor import sharing
 from queuectl.domain.findings import Finding, error, ok, warning
+from queuectl.domain.settings import Settings
+from queuectl.domain.sharing import is_shared
 
 _MOST = 20_000
 """Files that are looked at: the outputs of a busy day may be a million."""
@@ -18,8 +21,8 @@ _LINKS = ("supervisor/supervisor.sock",)
 """The one name that may be a symlink: to a socket elsewhere, where the home's path is too long for one."""
 
 
-def examine(place: Installation) -> Iterator[Finding]:
-    """Whether it is there, whose it is, what is in it, and who could put another in its place."""
+def examine(place: Installation, settings: Settings) -> Iterator[Finding]:
+    """Whether it is there, whose it is, what is in it, who may look in, and who could put another in its place."""
     home = place.home
     try:
         found = os.stat(home)
@@ -32,19 +35,24 @@ def examine(place: Installation) -> Iterator[Finding]:
     if not stat.S_ISDIR(found.st_mode):
         yield error("home", home, "expected a directory, got something else", "name another with --home")
         return
-    yield _owner(home, found.st_uid)
-    yield from _contents(home, found.st_uid)
+    yield _owner(home, found)
+    yield from _contents(place, settings, found)
+    yield from sharing.examine(place, settings, found)
     yield from _above(home)
 
 
-def _owner(home: str, uid: int) -> Finding:
-    mine = os.geteuid()
-    if mine in (0, uid):
-        return ok("home.owner", home, f"belongs to {_name(uid)}")
-    return error("home.owner", home, f"belongs to {_name(uid)}, and you are {_name(mine)}", f"sudo -u {_name(uid)} …")
+def _owner(home: str, found: os.stat_result) -> Finding:
+    mine, owner = os.geteuid(), login(found.st_uid)
+    if mine in (0, found.st_uid):
+        return ok("home.owner", home, f"belongs to {owner}")
+    if is_shared(found.st_mode) and os.access(home, os.X_OK, effective_ids=True):
+        return ok("home.owner", home, f"belongs to {owner}, and is open to a group that you are in: enqueue and look")
+    return error("home.owner", home, f"belongs to {owner}, and you are {login(mine)}", f"sudo -u {owner} …")
 
 
-def _contents(home: str, owner: int) -> Iterator[Finding]:
+def _contents(place: Installation, settings: Settings, top: os.stat_result) -> Iterator[Finding]:
+    home, owner = place.home, top.st_uid
+    allowed = sharing.Allowed(place, settings, top)
     open_to_others: list[str] = []
     strangers: list[str] = []
     links: list[str] = []
@@ -60,23 +68,24 @@ def _contents(home: str, owner: int) -> Iterator[Finding]:
         if stat.S_ISLNK(found.st_mode):
             if os.path.relpath(path, home) not in _LINKS:
                 links.append(path)
-        elif found.st_mode & 0o077:
+        elif found.st_mode & 0o077 & ~allowed.mode(path, is_directory=stat.S_ISDIR(found.st_mode)):
             open_to_others.append(path)
         if found.st_uid != owner:
             strangers.append(path)
-    place = shlex.quote(home)
+    quoted = shlex.quote(home)
     if open_to_others:
         # Jobs' commands and outputs, with the secrets in them, and the socket that starts and stops workers.
-        yield error("home.permissions", _some(open_to_others), "open to others", f"chmod -R go-rwx {place}")
+        yield error("home.permissions", _some(open_to_others), "open to others", allowed.mend)
     if strangers:
-        mend = f"sudo chown -R {_name(owner)} {place}"
-        yield error("home.owners", _some(strangers), f"expected them to be {_name(owner)}'s, as the home is", mend)
+        mend = f"sudo chown -R {login(owner)} {quoted}"
+        yield error("home.owners", _some(strangers), f"expected them to be {login(owner)}'s, as the home is", mend)
     if links:
         yield warning(
             "home.links", _some(links), "symlinks, which queuectl never makes", f"ls -l {shlex.quote(links[0])}"
         )
     if not (open_to_others or strangers or links):
-        yield ok("home.permissions", home, f"all that is in it is {_name(owner)}'s alone")
+        group = f", but for what {settings.share_with} may see" if is_shared(top.st_mode) else ""
+        yield ok("home.permissions", home, f"all that is in it is {login(owner)}'s alone{group}")
 
 
 def _above(home: str) -> Iterator[Finding]:
@@ -102,10 +111,3 @@ def _walk(home: str) -> Iterator[str]:
 def _some(paths: list[str]) -> str:
     more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
     return ", ".join(paths[:_NAMED]) + more
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)

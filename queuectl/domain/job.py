@@ -92,5 +92,7 @@ class Job(NamedTuple):
     unique_key: str | None
     reason: str | None
     """Why it is in its state, where that isn't plain: who cancelled it, why it can't be ended."""
+    enqueued_by: str | None
+    """A login name, `NAME (as ACCOUNT)` through sudo; None of a job that is older than this record."""
     spec: Spec
     last: Attempt | None

@@ -51,6 +51,8 @@ class Settings(NamedTuple):
 
     database: str = ""
     """A URL, `sqlite:////path`; empty = queue.db in the home."""
+    share_with: str = ""
+    """A group whose members may enqueue and look; empty = nobody but the owner."""
     max_retries: int = 3
     backoff_base: float = 2.0
     backoff_max: float = 3600.0
@@ -68,6 +70,8 @@ class Settings(NamedTuple):
     """When completed and cancelled jobs are forgotten; 0 = never."""
     retention_dead: float = 30 * 86400.0
     """When dead jobs are forgotten; 0 = never."""
+    retention_audit: float = 30 * 86400.0
+    """When the record of who did what is forgotten; 0 = never."""
     backup_every: float = 86400.0
     """How often the database is copied to the home's `backups`; 0 = never."""
     backup_keep: int = 7

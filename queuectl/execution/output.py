@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from queuectl.domain.job import MAX_TAIL
 from queuectl.execution.libc import punch_hole
-from queuectl.execution.place import output_path, spool_directory, spool_path
+from queuectl.execution.place import make_directory, mode_in, output_path, spool_directory, spool_path
 
 _BLOCK = 4096
 _COPIED_AT_ONCE = 2**20
@@ -50,8 +50,11 @@ class Output:
         try:
             fd = os.open(path, _FLAGS | os.O_CREAT | os.O_TRUNC, 0o600)
         except FileNotFoundError:
-            os.makedirs(spool_directory(outputs, worker_uuid), 0o700, exist_ok=True)
+            make_directory(spool_directory(outputs, worker_uuid))
             fd = os.open(path, _FLAGS | os.O_CREAT | os.O_TRUNC, 0o600)
+        mode = mode_in(spool_directory(outputs, worker_uuid))
+        if mode != 0o600:  # whatever the umask
+            os.fchmod(fd, mode)
         return cls(fd, path)
 
     def move_to(self, place: str) -> None:
@@ -60,7 +63,7 @@ class Output:
             try:
                 os.rename(self._spool, place)
             except FileNotFoundError:
-                os.makedirs(os.path.dirname(place), 0o700, exist_ok=True)
+                make_directory(os.path.dirname(place))
                 os.rename(self._spool, place)
             self._place = place
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 
+from queuectl.domain.sharing import SHARED, directory_mode, file_mode, is_shared
+
 SPOOL = "+"
 """What the names of spools begin with: no job's id can hold it."""
 
@@ -12,6 +14,22 @@ SPOOL = "+"
 def output_directory(outputs: str, job_id: str) -> str:
     """The directory of a job's outputs; ids were checked at the door to be plain names."""
     return os.path.join(outputs, job_id)
+
+
+def make_directory(path: str) -> None:
+    """Make a directory of outputs, if need be, as open as the one that it is in. Raises OSError."""
+    try:
+        mode = directory_mode(os.stat(os.path.dirname(path)).st_mode)
+    except FileNotFoundError:
+        mode = 0o700
+    os.makedirs(path, mode, exist_ok=True)
+    if mode != 0o700 and not is_shared(os.stat(path).st_mode):  # by the umask
+        os.chmod(path, SHARED)
+
+
+def mode_in(directory: str) -> int:
+    """The permissions of an output in that directory. Raises OSError."""
+    return file_mode(os.stat(directory).st_mode)
 
 
 def output_path(outputs: str, job_id: str, number: int) -> str:

@@ -91,6 +91,7 @@ def site(settings: Settings, installation: Installation, program: tuple[str, ...
         hardening=settings.service.hardening,
         code=(os.path.realpath(program[0]), _PACKAGE),
         pools=settings.pools,
+        shared=bool(settings.share_with),
     )
 
 

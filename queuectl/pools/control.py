@@ -11,8 +11,10 @@ from signal import Signals
 from queuectl.config import edit
 from queuectl.config.installation import Installation, create
 from queuectl.config.layers import load
+from queuectl.config.ownership import is_guest
+from queuectl.config.sharing import share
 from queuectl.domain.settings import Settings
-from queuectl.errors import ConfigError, UsageError
+from queuectl.errors import ConfigError, ServiceError, UsageError
 from queuectl.pools.choice import choose_manager, described
 from queuectl.pools.readiness import records, wait_idle, wait_ready, wait_reloaded
 from queuectl.pools.status import WorkerStatus, join
@@ -90,6 +92,7 @@ class Workers:
             UsageError: no such pool or worker.
         """
         units = self._select(pool, names)
+        self._share(units)
         turns = [[unit] for unit in units] if rolling else [units] if units else []
         for turn in turns:
             self._manager.restart(turn)
@@ -104,6 +107,7 @@ class Workers:
             ServiceError: one has refused to, and goes on as it was.
         """
         units = self._select(pool, names)
+        self._share(units)
         locks = self._installation.locks
         before = {unit: record for unit, record in records(locks).items() if unit in units}
         self._manager.reload(units)
@@ -112,7 +116,14 @@ class Workers:
 
     def status(self) -> list[WorkerStatus]:
         """All workers that run, or should: those of the manager, those that hold a lock, those of the settings."""
-        return join(self._settings, self._manager.status(), self._installation.locks)
+        try:
+            processes = self._manager.status()
+        except ServiceError:
+            # Our own supervisord answers its owner alone; a guest sees what the workers say of themselves.
+            if not is_guest(self._installation.home):
+                raise
+            processes = []
+        return join(self._settings, processes, self._installation.locks)
 
     def _bring(self, targets: dict[str, int]) -> list[str]:
         known = self._known()
@@ -136,11 +147,17 @@ class Workers:
             settle(system, self._installation.home, [*keep, *others])
         if keep:
             create(self._installation)
+            share(self._installation, self._settings)
             self._manager.start(keep)
             wait_ready(self._manager, self._installation.locks, keep)
         if surplus:
             self._manager.stop(surplus)
         return [unit.name for unit in sorted(keep)]
+
+    def _share(self, units: Sequence[WorkerUnit]) -> None:
+        """Here, and not by the workers alone: a supervisord that runs doesn't know of a group that was made since."""
+        if units:
+            share(self._installation, self._settings)
 
     def _forget_scaling(self, pool: str | None) -> None:
         """What `--count` and `scale` said was for as long as these workers run: at the next start, and the next boot,

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from queuectl.config.installation import Installation, create
 from queuectl.config.layers import Config
 from queuectl.config.limits import check_total
+from queuectl.config.sharing import share
 from queuectl.errors import ConfigError, Problem, ServiceError
 from queuectl.pools.choice import PROGRAM, choose_system_manager, described, site
 from queuectl.pools.readiness import wait_ready
@@ -155,6 +156,7 @@ class Service:
             os.mkdir(home, 0o700)
             os.chown(home, entry.pw_uid, entry.pw_gid)
         create(self._installation)
+        share(self._installation, self._config.settings)
 
 
 def _is_roots(path: str) -> bool:

@@ -14,9 +14,10 @@ _AT_ONCE = 500
 
 
 def remove_all(queue: Queue, which: queries.Filter) -> list[str]:
-    """Forget the jobs that the filter finds, with their output, but for those that run; the ids of those forgotten."""
+    """Forget the jobs that the filter finds, and that one may change, with their output, but for those that run; the
+    ids of those forgotten."""
     removed: list[str] = []
-    for part in _parts(queries.found(queue.database, which)):
+    for part in _parts(queries.found(queue.database, queue.changeable(which))):
         names = dict(part)
         gone = [names[row] for row in changes.remove(queue.database, names)]
         for job_id in gone:
@@ -26,10 +27,10 @@ def remove_all(queue: Queue, which: queries.Filter) -> list[str]:
 
 
 def retry_all(queue: Queue, which: queries.Filter, *, keep_attempts: bool = False) -> tuple[int, list[str]]:
-    """Run the ended jobs that the filter finds again. How many those are, and the ids of those that can't, since
-    another unended job has their unique key by now."""
+    """Run the ended jobs that the filter finds, and that one may change, again. How many those are, and the ids of
+    those that can't, since another unended job has their unique key by now."""
     done, refused = 0, []
-    for part in _parts(queries.found(queue.database, which)):
+    for part in _parts(queries.found(queue.database, queue.changeable(which))):
         try:
             done += changes.retry(queue.database, [row for row, _ in part], now_ms(), keep_attempts=keep_attempts)
         except DuplicateJob:

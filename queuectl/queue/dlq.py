@@ -26,8 +26,8 @@ def get(queue: Queue, job_id: str) -> Job:
 
 
 def count(queue: Queue) -> int:
-    """How many jobs are dead."""
-    return sum(states[State.DEAD] for states in queries.counts(queue.database).values())
+    """How many jobs are dead, of those that one may change."""
+    return queries.count(queue.database, queue.changeable(DEAD))
 
 
 def summary(queue: Queue) -> queries.DeadSummary:

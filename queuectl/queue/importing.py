@@ -12,7 +12,7 @@ from queuectl.domain.intake import Defaults, read_job
 from queuectl.domain.job import MAX_TAIL
 from queuectl.domain.states import Outcome, State
 from queuectl.errors import InvalidJob
-from queuectl.execution.place import output_path
+from queuectl.execution.place import make_directory, mode_in, output_path
 from queuectl.queue.library import Queue
 from queuectl.storage import importing
 from queuectl.storage.importing import Imported, Past
@@ -129,9 +129,11 @@ def _write_outputs(queue: Queue, jobs: Sequence[Imported]) -> None:
         path = output_path(queue.installation.output, job.id, job.past.number)
         if os.path.exists(path):
             continue
-        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+        make_directory(os.path.dirname(path))
         fresh = f"{path}.new"
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        with open(os.open(fresh, flags, 0o600), "wb") as file:
+            os.fchmod(file.fileno(), mode_in(os.path.dirname(path)))
             file.write(job.past.output)
             file.flush()
             os.fsync(file.fileno())

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from queuectl.config import installation as places
 from queuectl.config import layers
+from queuectl.config.ownership import is_guest
 from queuectl.config.spelling import did_you_mean
+from queuectl.domain.actor import is_by
 from queuectl.domain.clock import now_ms
 from queuectl.domain.intake import Defaults, defaults, read_job
 from queuectl.domain.job import Attempt, Job, NewJob
 from queuectl.domain.settings import Settings
 from queuectl.domain.states import State
-from queuectl.errors import DuplicateJob, InvalidJob, UsageError, WrongState
+from queuectl.errors import DuplicateJob, InvalidJob, NotPermitted, UsageError, WrongState
 from queuectl.execution.place import forget_outputs, output_path
 from queuectl.queue.opening import open_database
 from queuectl.queue.waiting import wait_for
@@ -49,6 +51,7 @@ class Queue:
         self.installation = place
         self.settings = settings
         self.database = open_database(place, settings)
+        self._guest = is_guest(place.home)
 
     def enqueue(self, command: str | Sequence[str], **keys: object) -> Job:
         """Queue one job: a text for the shell, or a list of a program and its arguments. It is on disk when this
@@ -106,15 +109,16 @@ class Queue:
         tags: Iterable[str] = (),
         search: str | None = None,
         since: int | None = None,
+        by: str | None = None,
         limit: int | None = None,
     ) -> Iterator[Job]:
         """The jobs that all of these fit, the newest first. `search` is a part of the id, command or description,
-        `since` milliseconds since the epoch.
+        `since` milliseconds since the epoch, `by` the login name of who enqueued them.
 
         Raises:
             UsageError: there is no such state.
         """
-        which = queries.Filter(tuple(map(_state, states)), queue, tuple(tags), search, since)
+        which = queries.Filter(tuple(map(_state, states)), queue, tuple(tags), search, since, by)
         return queries.jobs(self.database, which, limit)
 
     def wait(self, id: str, timeout: float | None = None) -> Job:  # noqa: A002
@@ -131,9 +135,10 @@ class Queue:
 
         Raises:
             WrongState: it has ended already.
+            NotPermitted: the home is another's, and somebody else enqueued the job.
             NoSuchJob, AmbiguousId: as `get` does.
         """
-        row, found = queries.resolve(self.database, id)
+        row, found = self._own_job(id)
         done = changes.cancel(self.database, row, reason, now_ms())
         job = self.get(found)
         if not done and job.state is not State.PROCESSING:
@@ -141,15 +146,15 @@ class Queue:
         return job
 
     def hold(self, id: str, reason: str = "held") -> Job:  # noqa: A002
-        """Keep the job from running until `release`. Raises WrongState, NoSuchJob, AmbiguousId."""
-        row, found = queries.resolve(self.database, id)
+        """Keep the job from running until `release`. Raises as `cancel` does."""
+        row, found = self._own_job(id)
         if not changes.hold(self.database, row, reason, now_ms()):
             raise WrongState(f"job {found} is {self.get(found).state}: only a job that waits can be held")
         return self.get(found)
 
     def release(self, id: str) -> Job:  # noqa: A002
-        """Let a held job go. Raises WrongState, NoSuchJob, AmbiguousId."""
-        row, found = queries.resolve(self.database, id)
+        """Let a held job go. Raises as `cancel` does."""
+        row, found = self._own_job(id)
         if not changes.unhold(self.database, row, now_ms()):
             raise WrongState(f"job {found} is {self.get(found).state}, not held")
         return self.get(found)
@@ -160,9 +165,9 @@ class Queue:
         Raises:
             WrongState: it hasn't ended.
             DuplicateJob: another job has its unique key by now.
-            NoSuchJob, AmbiguousId: as `get` does.
+            NotPermitted, NoSuchJob, AmbiguousId: as `cancel` does.
         """
-        row, found = queries.resolve(self.database, id)
+        row, found = self._own_job(id)
         try:
             done = changes.retry(self.database, [row], now_ms(), keep_attempts=keep_attempts)
         except DuplicateJob:
@@ -177,12 +182,27 @@ class Queue:
 
         Raises:
             WrongState: it runs.
-            NoSuchJob, AmbiguousId: as `get` does.
+            NotPermitted, NoSuchJob, AmbiguousId: as `cancel` does.
         """
-        row, found = queries.resolve(self.database, id)
+        row, found = self._own_job(id)
         if not changes.remove(self.database, [row]):
             raise WrongState(f"job {found} is processing", hint=f"`queuectl cancel {found}` first")
         forget_outputs(self.installation.output, found)
+
+    def changeable(self, which: queries.Filter) -> queries.Filter:
+        """The filter, narrowed to the jobs that this process may change: a guest's own, for others all."""
+        return which._replace(by=self.database.actor) if self._guest else which
+
+    def _own_job(self, id_or_prefix: str) -> tuple[int, str]:
+        """The row and the id of a job that this process may change. Raises NotPermitted, NoSuchJob, AmbiguousId."""
+        row, found = queries.resolve(self.database, id_or_prefix)
+        by = self.get(found).enqueued_by if self._guest else None
+        if self._guest and not is_by(by, self.database.actor):
+            raise NotPermitted(
+                f"job {found} was enqueued by {by or 'nobody on record'}, and you are {self.database.actor}",
+                hint="only who enqueued a job, the owner of the queue and root may change it",
+            )
+        return row, found
 
     def output_path(self, id: str, number: int) -> str:  # noqa: A002
         """The file that attempt `number` of the job with exactly that id writes; it may be gone, or not be yet."""

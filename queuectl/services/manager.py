@@ -65,6 +65,8 @@ class Site(NamedTuple):
     code: tuple[str, ...] = ()
     """Where the program lies, links followed: it must be there for a worker to see."""
     pools: Mapping[str, Pool] = {}
+    shared: bool = False
+    """Whether a group may read the logs."""
 
     def pool(self, name: str) -> Pool:
         """The pool of that name; of one that is in the settings no more, what every pool has."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from types import TracebackType
 
 from queuectl.errors import DatabaseError, DatabaseUnavailable, DatabaseUnsure
-from queuectl.storage import sqlite
+from queuectl.storage import kept_log, sqlite
+from queuectl.storage.actor import current_actor
 from queuectl.storage.connection import IO_ERROR, Connection
 from queuectl.storage.write_lock import WriteLock
 
@@ -42,16 +44,44 @@ class Database(Connection):
         self.synchronous = synchronous
         self._patience = patience
         self._identity: tuple[int, int] | None = None
+        self._leaves_log = False
         try:
             self._identity = sqlite.prepare(self, create=create)
         except BaseException:
             self.close()
             raise
+        if kept_log.is_ours(path):
+            self._leaves_log = True
+            self._leave_log_at_exit()
 
     def write(self, *, wakes: bool = False, synced: bool = True) -> Transaction:
         """A write transaction, as a context manager. `wakes` tells the workers of it once it is committed;
         without `synced` a power cut may undo it."""
         return Transaction(self, WriteLock(self.lock_path, self._patience), wakes=wakes, synced=synced)
+
+    @cached_property
+    def actor(self) -> str:
+        """Who this process acts for."""
+        return current_actor(os.stat(self.path).st_uid)
+
+    def close(self) -> None:
+        """Close this thread's connection; may be called twice."""
+        super().close()
+        if self._leaves_log:
+            kept_log.keep(self.path)
+
+    def _leave_log_at_exit(self) -> None:
+        """Not every program closes what it has opened, and SQLite removes the log at its end all the same."""
+        import weakref
+
+        here, peewee_database, path = os.getpid(), self._peewee, self.path
+
+        def leave() -> None:
+            if os.getpid() == here:  # a child must not close the parent's connection
+                peewee_database.close()
+                kept_log.keep(path)
+
+        weakref.finalize(self, leave)
 
     def version(self) -> int:
         """A number that changes when another connection commits; cheap to look at."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from queuectl.domain.intake import generate_id
 from queuectl.domain.job import NewJob
 from queuectl.errors import DuplicateJob
+from queuectl.storage import audit
 
 if TYPE_CHECKING:
     from queuectl.storage.database import Database
@@ -20,8 +21,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 _SPEC = """
 INSERT INTO job_specs (
     job_id, command, argv, cwd, env, stdin, timeout_ms, kill_grace_ms, backoff_base, backoff_max_ms,
-    backoff_jitter, no_retry_exit_codes, output_limit, tags, description
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    backoff_jitter, no_retry_exit_codes, output_limit, tags, description, enqueued_by
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _LOOKED_UP_AT_ONCE = 500
 
@@ -39,6 +40,7 @@ def insert(database: Database, jobs: Sequence[NewJob], now: int) -> list[str]:
         try:
             with database.write(wakes=True):
                 add(database, jobs, ids, now)
+                audit.note(database, "enqueue", ids, now)
             return ids
         except DuplicateJob as error:
             duplicate = _named(database, jobs, ids) or error
@@ -51,7 +53,7 @@ def add(database: Database, jobs: Sequence[NewJob], ids: Sequence[str], now: int
     """Write the jobs, inside a write transaction; returns the row of the first, the others follow it."""
     first = _next_id(database)
     database.change_many(_JOB, _job_rows(jobs, ids, first, now))
-    database.change_many(_SPEC, _spec_rows(jobs, first))
+    database.change_many(_SPEC, _spec_rows(jobs, first, database.actor))
     return first
 
 
@@ -78,7 +80,7 @@ def _job_rows(jobs: Sequence[NewJob], ids: Sequence[str], first: int, now: int) 
         )
 
 
-def _spec_rows(jobs: Sequence[NewJob], first: int) -> Iterator[tuple[object, ...]]:
+def _spec_rows(jobs: Sequence[NewJob], first: int, actor: str) -> Iterator[tuple[object, ...]]:
     for number, job in enumerate(jobs, first):
         spec = job.spec
         yield (
@@ -97,6 +99,7 @@ def _spec_rows(jobs: Sequence[NewJob], first: int) -> Iterator[tuple[object, ...
             spec.output_limit,
             _packed(spec.tags),
             spec.description,
+            actor,
         )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from queuectl.domain.job import MAX_TAIL, NewJob
 from queuectl.domain.states import ENDED, Outcome, State
 from queuectl.errors import DuplicateJob
-from queuectl.storage import enqueue
+from queuectl.storage import audit, enqueue
 
 if TYPE_CHECKING:
     from queuectl.storage.database import Database
@@ -66,7 +66,9 @@ def insert(database: Database, jobs: Sequence[Imported], now: int) -> list[str]:
         database.change_many(_PAST, [_past(each, row, now) for row, each in enumerate(new, first)])
         attempts = [(row, each.past) for row, each in enumerate(new, first) if each.past]
         database.change_many(_ATTEMPT, [_attempt(row, past) for row, past in attempts])
-    return [each.id for each in new]
+        brought = [each.id for each in new]
+        audit.note(database, "import", brought, now)
+    return brought
 
 
 def _past(each: Imported, row: int, now: int) -> tuple[object, ...]:

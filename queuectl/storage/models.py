@@ -48,6 +48,7 @@ class SpecRow(peewee.Model):
     output_limit = peewee.BigIntegerField()
     tags = peewee.TextField(null=True)
     description = peewee.TextField(null=True)
+    enqueued_by = peewee.TextField(null=True)
 
     class Meta:
         table_name = "job_specs"
@@ -94,6 +95,20 @@ class WorkerRow(peewee.Model):
 
     class Meta:
         table_name = "workers"
+
+
+class AuditRow(peewee.Model):
+    """One thing that somebody did."""
+
+    id = peewee.AutoField()
+    at = peewee.BigIntegerField()
+    actor = peewee.TextField()
+    action = peewee.TextField()
+    target = peewee.TextField(null=True)
+    count = peewee.IntegerField()
+
+    class Meta:
+        table_name = "audit"
 
 
 class CountRow(peewee.Model):

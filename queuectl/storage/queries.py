@@ -12,6 +12,7 @@ from queuectl.domain.states import Outcome, State
 from queuectl.errors import AmbiguousId, NoSuchJob
 from queuectl.storage.claims import spec_of
 from queuectl.storage.models import AttemptRow, CountRow, JobRow, SpecRow, WorkerRow
+from queuectl.storage.trail import done_by
 
 if TYPE_CHECKING:
     from peewee import Expression, Function, Select
@@ -33,6 +34,7 @@ _JOB = (
     JobRow.cancel_requested_at,
     JobRow.unique_key,
     JobRow.reason,
+    SpecRow.enqueued_by,
 )
 _SPEC = (
     SpecRow.command,
@@ -81,6 +83,8 @@ class Filter(NamedTuple):
     """A part of the id, the command or the description."""
     since: int | None = None
     """Created then or later, in milliseconds since the epoch."""
+    by: str | None = None
+    """Enqueued by that person, through sudo or not."""
 
 
 class Failure(NamedTuple):
@@ -254,6 +258,8 @@ def _conditions(which: Filter) -> Expression:
     if which.search and "\0" in which.search:
         # LIKE reads its pattern up to a NUL, and would find everything; no job has one in it.
         found.append(Value(1) == 0)
+    if which.by is not None:
+        found.append(JobRow.id.in_(SpecRow.select(SpecRow.job_id).where(done_by(SpecRow.enqueued_by, which.by))))
     if which.tags or which.search:
         specs = SpecRow.select(SpecRow.job_id)
         for tag in which.tags:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from queuectl.domain.findings import Severity
+from queuectl.domain.sharing import database_mode
 from queuectl.errors import DatabaseDamaged, DatabaseError, DatabaseNewer
 from queuectl.storage import integrity
 from queuectl.storage.backup import stamp
@@ -93,7 +94,7 @@ def put_in_place(copy: Database, path: str, now: int, refuse: Callable[[], None]
 
 
 def _copy(file: str, place: str, path: str) -> None:
-    """The file and, where it has one, its log; both its owner's alone, and the home's."""
+    """The file and, where it has one, its log; both the home's owner's, and as open as a queue in it is."""
     try:
         found = os.stat(file)
     except OSError as error:
@@ -115,6 +116,7 @@ def _copy(file: str, place: str, path: str) -> None:
         with source, open(os.open(place + end, flags, 0o600), "wb") as target:
             if os.geteuid() == 0:
                 os.fchown(target.fileno(), owner.st_uid, owner.st_gid)
+            os.fchmod(target.fileno(), database_mode(owner.st_mode))
             shutil.copyfileobj(source, target, 2**20)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import peewee
 
+from queuectl.domain.sharing import database_mode
 from queuectl.errors import (
     DatabaseDamaged,
     DatabaseError,
@@ -18,7 +19,7 @@ from queuectl.errors import (
     DatabaseNewer,
     DatabaseUnavailable,
 )
-from queuectl.storage import migrations
+from queuectl.storage import kept_log, migrations
 from queuectl.storage.connection import Connection
 from queuectl.storage.write_lock import WriteLock, cannot_write
 
@@ -77,7 +78,8 @@ def prepare(database: Database, *, create: bool) -> tuple[int, int] | None:
         raise DatabaseDamaged(f"{path}: expected a queue, got an empty file", hint=DAMAGED_HINT)
     # Before it is opened: whoever puts another file there in between makes this one "gone", and not the other way.
     opened = identity(path)
-    version = _check(database, path)
+    shared = kept_log.is_shared_here(path) and not kept_log.is_ours(path)
+    version = kept_log.patiently(lambda: _check(database, path), path) if shared else _check(database, path)
     if version < migrations.VERSION:
         with database.write():
             _migrate(database, _version(database))
@@ -165,6 +167,8 @@ def _make(path: str, lock: WriteLock) -> None:
             if os.path.exists(leftover):
                 os.unlink(leftover)
         os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        # SQLite makes the log as the database is, whatever the umask.
+        os.chmod(fresh, database_mode(os.stat(os.path.dirname(path)).st_mode))
         _fill(fresh)
         _own_as_the_home(fresh, lock.path)
         os.rename(fresh, path)
@@ -203,7 +207,7 @@ def _own_as_the_home(fresh: str, lock: str) -> None:
     owner = os.stat(os.path.dirname(fresh))
     if os.geteuid() == 0 and owner.st_uid != 0:
         os.chown(fresh, owner.st_uid, owner.st_gid)
-        os.chown(lock, owner.st_uid, owner.st_gid)
+        os.chown(lock, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def sync_directory(path: str) -> None:

@@ -11,6 +11,7 @@ import os
 import signal
 from types import FrameType
 
+from queuectl.domain.sharing import database_mode
 from queuectl.errors import DatabaseReadOnly, DatabaseUnavailable, DiskFull, QueuectlError
 
 
@@ -73,8 +74,16 @@ def open_lock_file(path: str) -> int:
     Raises:
         DatabaseReadOnly, DatabaseUnavailable, DiskFull: it can't be opened.
     """
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            return os.open(path, flags)
+        except FileNotFoundError:
+            fd = os.open(path, flags | os.O_CREAT, 0o600)
+        mode = database_mode(os.stat(os.path.dirname(path)).st_mode)
+        if mode != 0o600:  # whatever the umask
+            os.fchmod(fd, mode)
+        return fd
     except OSError as error:
         raise cannot_write(path, error) from None
 

@@ -10,7 +10,7 @@ from queuectl.domain.clock import now_ms
 from queuectl.domain.settings import Settings
 from queuectl.domain.states import State
 from queuectl.execution.place import forget_outputs
-from queuectl.storage import retention
+from queuectl.storage import retention, trail
 from queuectl.storage.database import Database
 from queuectl.worker.backups import Backups
 from queuectl.worker.log import event
@@ -41,6 +41,7 @@ class Leader:
         self._recovery = recovery
         self._backups = backups
         self._kept = _kept_for(settings)
+        self._audit_kept = settings.retention_audit
         self._sweeper = Sweeper(database, outputs, self._kept[State.COMPLETED])
         self._lock_path = os.path.join(locks, "leader.lock")
         self._fd = -1
@@ -68,7 +69,7 @@ class Leader:
 
     def _elected(self) -> bool:
         try:
-            fd = os.open(self._lock_path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fd = os.open(self._lock_path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise refused(error, self._lock_path) from error
         try:
@@ -100,7 +101,15 @@ class Leader:
                 forget_outputs(self._outputs, job_id)
             event("leader.retention", state=state, jobs=len(found))
             more = more or len(found) == retention.AT_ONCE
-        return more
+        return self._forget_audit() or more
+
+    def _forget_audit(self) -> bool:
+        if not self._audit_kept:
+            return False
+        forgotten = trail.trim(self._database, now_ms() - round(self._audit_kept * 1000))
+        if forgotten:
+            event("leader.retention", audit=forgotten)
+        return forgotten == trail.AT_ONCE
 
 
 def _kept_for(settings: Settings) -> dict[State, float]:

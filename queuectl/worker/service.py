@@ -11,6 +11,7 @@ import traceback
 import uuid
 
 from queuectl.config.installation import Installation, create, database_file
+from queuectl.config.sharing import share
 from queuectl.domain.clock import now_ms
 from queuectl.domain.settings import Pool, Settings
 from queuectl.errors import (
@@ -54,6 +55,7 @@ def run(place: Installation, settings: Settings, pool_name: str, instance: int |
 
     Raises:
         UsageError: there is no such pool.
+        ConfigError: the home can't be opened to the group that `share_with` names.
         DatabaseError: the database is one that waiting won't mend.
     """
     pool = pool_of(settings, pool_name)
@@ -67,6 +69,9 @@ def run(place: Installation, settings: Settings, pool_name: str, instance: int |
     if not os.path.isdir(place.home):
         return _leave_gone(place, parent)
     create(place)
+    if share(place, settings):
+        # The mark of a shared directory is lost where who isn't in the group must mend what the umask made of it.
+        os.umask(0o027)
     libc.become_subreaper()
     notify.ready()
     switch = DeadMansSwitch(settings.job_lock_timeout)

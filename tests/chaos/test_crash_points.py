@@ -24,7 +24,7 @@ from queuectl.domain.settings import Settings
 from queuectl.domain.states import Outcome, State
 from queuectl.execution.output import Output, salvage
 from queuectl.execution.place import output_path, spool_path
-from queuectl.storage import claims, migrations, workers
+from queuectl.storage import changes, claims, migrations, workers
 from queuectl.storage.connection import Connection
 from queuectl.storage.database import Database
 from queuectl.worker.leader import Leader
@@ -184,6 +184,17 @@ def retain(place: Place) -> None:
     assert os.listdir(place.outputs) == ["j3"]
 
 
+def change(place: Place) -> None:
+    """All that a person does to jobs."""
+    database = Database(place.database)
+    rows = dict(database.rows("SELECT public_id, id FROM jobs"))
+    assert changes.hold(database, rows["j1"], "r", NOW)
+    assert changes.unhold(database, rows["j1"], NOW)
+    assert changes.cancel(database, rows["j2"], "r", NOW)
+    assert changes.retry(database, [rows["j2"]], NOW)
+    assert changes.remove(database, [rows["j3"]])
+
+
 def open_it(place: Place) -> None:
     Database(place.database)
 
@@ -191,8 +202,9 @@ def open_it(place: Place) -> None:
 def migrate(place: Place) -> None:
     """To a schema of the next minor version, as this test makes one up."""
     step = ("ALTER TABLE jobs ADD COLUMN colour TEXT", "CREATE TABLE colours (name TEXT)")
-    migrations.STEPS += ((1001, step), (1002, ("CREATE INDEX by_colour ON jobs (colour)",)))
-    migrations.VERSION = 1002
+    now = migrations.VERSION
+    migrations.STEPS += ((now + 1, step), (now + 2, ("CREATE INDEX by_colour ON jobs (colour)",)))
+    migrations.VERSION = now + 2
     Database(place.database)
 
 
@@ -201,6 +213,7 @@ OPERATIONS: dict[str, tuple[Callable[[Place], None], Callable[[Place], None]]] =
     "create and enqueue": (nothing, enqueue),
     "migrate": (some_jobs, migrate),
     "enqueue": (some_jobs, enqueue),
+    "change": (some_jobs, change),
     "claim": (some_jobs, claim),
     "promote": (some_jobs, promote),
     "finish": (some_running, finish),
@@ -245,9 +258,12 @@ def to_its_end(place: Place) -> None:
     """What the next worker finds, and does."""
     database = Database(place.database)
     check_sound(database)
+    check_audit(database)
     there = {job for (job,) in database.rows("SELECT public_id FROM jobs")}
     assert set(place.said()) <= there
     recover(place, database)
+    for (row,) in database.rows("SELECT id FROM jobs WHERE state = 'held'"):
+        changes.unhold(database, row, NOW)
     run_all(database, LONG_AFTER)
     unended = database.rows("SELECT public_id, state FROM jobs WHERE state NOT IN ('completed', 'dead', 'cancelled')")
     assert unended == []
@@ -259,6 +275,22 @@ def to_its_end(place: Place) -> None:
     there = {job for (job,) in database.rows("SELECT public_id FROM jobs")}
     assert set(os.listdir(place.outputs)) <= there
     database.close()
+
+
+def check_audit(database: Database) -> None:
+    """What was done is on record, and what is on record was done."""
+    record = database.rows("SELECT action, target, count FROM audit ORDER BY id")
+    there = {job for (job,) in database.rows("SELECT public_id FROM jobs")}
+    removed = {target for action, target, _ in record if action == "remove"}
+    assert removed & there == set()
+    ever = database.rows("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'jobs'")[0][0]
+    assert sum(n for action, _, n in record if action == "enqueue") == ever
+    assert {by for (by,) in database.rows("SELECT enqueued_by FROM job_specs")} <= {database.actor}
+    # Each of these leaves a mark on its job, and undoes that of the one before.
+    done = [action for action, _, _ in record if action != "enqueue"]
+    assert done == ["hold", "release", "cancel", "retry", "remove"][: len(done)]
+    marks = dict(database.rows("SELECT public_id, state FROM jobs WHERE state IN ('held', 'cancelled')"))
+    assert marks == ({"j1": "held"} if done == ["hold"] else {"j2": "cancelled"} if len(done) == 3 else {})
 
 
 def killed(work: Callable[[Place], None], place: Place, die_at: int) -> int:

@@ -278,7 +278,7 @@ def test_values_are_got_by_key_and_by_section(place):
     config = load(place, {})
     assert get_value(config, "max-retries") == 3
     assert get_value(config, "retention.dead") == 30 * 86400
-    assert get_value(config, "retention") == {"dead": 30 * 86400}
+    assert get_value(config, "retention") == {"dead": 30 * 86400, "audit": 30 * 86400}
     assert get_value(config, "pools.heavy.env.my.var") == "x"
     assert get_value(config, "pools.heavy.env") == {"my.var": "x"}
     assert get_value(config, "pools.default.env") == {}

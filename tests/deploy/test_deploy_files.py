@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -76,3 +78,22 @@ def test_shellcheck_is_silent(script: str) -> None:
     argv = [needs("shellcheck"), DEPLOY.parent / script]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_tmpfiles_makes_the_home_private_and_leaves_one_that_is_shared(tmp_path: Path) -> None:
+    tmpfiles = needs("systemd-tmpfiles")
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to give directories away")
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\nqueuectl:x:61001:61001::/:/bin/sh\n")
+    (tmp_path / "etc/group").write_text("root:x:0:\nqueuectl:x:61001:\n")
+    command = [tmpfiles, "--create", f"--root={tmp_path}", str(DEPLOY / "tmpfiles.d/queuectl.conf")]
+    home = tmp_path / "var/lib/queuectl"
+    subprocess.run(command, check=True)
+    made = home.stat()
+    assert (stat.S_IMODE(made.st_mode), made.st_uid, made.st_gid) == (0o700, 61001, 61001)
+    os.chown(home, 61001, 61010)
+    os.chmod(home, 0o2750)
+    subprocess.run(command, check=True)
+    left = home.stat()
+    assert (stat.S_IMODE(left.st_mode), left.st_uid, left.st_gid) == (0o2750, 61001, 61010)

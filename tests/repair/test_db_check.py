@@ -10,6 +10,7 @@ from real_home import Home
 from repair_home import close, findings, plant, run
 
 from queuectl.storage.library import may_corrupt
+from queuectl.storage.migrations import VERSION
 
 WORKER = (
     "INSERT INTO workers (id, uuid, name, host, boot_id, pid, started_at) VALUES (7, 'u', 'default-0', 'h', 'b', 1, 1)"
@@ -110,7 +111,7 @@ def test_vacuum_shrinks_and_migrate_says_the_version(home: Home) -> None:
     said = run(home, "db", "vacuum", "--json").json
     assert said["after"] < said["before"] / 5
     assert run(home, "db", "check").code == 0
-    assert run(home, "db", "migrate", "--json").json == {"before": 1000, "version": 1000}
+    assert run(home, "db", "migrate", "--json").json == {"before": VERSION, "version": VERSION}
 
 
 @pytest.mark.parametrize(

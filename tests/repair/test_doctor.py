@@ -112,7 +112,7 @@ def test_anothers_home_is_said(queue: Home) -> None:
     if pid == 0:  # in a child: one that became another can't become itself again
         try:
             os.setresuid(65534, 65534, 65534)
-            found = {each.check: each for each in examine_home(locate(queue.path, None, False, {}))}
+            found = {each.check: each for each in examine_home(locate(queue.path, None, False, {}), Settings())}
             said = found["home.owner"]
             os._exit(0 if said.severity is Severity.ERROR and said.mend == "sudo -u root …" else 1)
         finally:

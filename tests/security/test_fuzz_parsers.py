@@ -44,7 +44,7 @@ def test_json_intake(cases: int) -> None:
         else:
             assert isinstance(job, NewJob)
             # What the door lets in, the database can hold.
-            for value in next(iter(_spec_rows([job], 1))):
+            for value in next(iter(_spec_rows([job], 1, "me"))):
                 assert value is None or isinstance(value, (int, float, str))
                 if isinstance(value, str):
                     value.encode()

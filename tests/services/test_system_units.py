@@ -151,7 +151,7 @@ def test_supervisords_parser_reads_it_all_as_it_was(home: str, config: str, pers
         try:
             ((_, rendered),) = SharedSupervisord(site, f"{top}/s.conf").render([UNIT]).items()
         except ConfigError:
-            assert any(each in person for each in "\"'\\") or any(" " in each for each in (home, logs))
+            assert any(each in person for each in "\"'\\") or any(map(str.isspace, home + logs))
             return
         with open(f"{top}/all.conf", "w", encoding="utf-8") as file:
             file.write("[supervisord]\n" + rendered)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import peewee
 import pytest
@@ -15,7 +16,7 @@ from queuectl.storage import changes, claims, migrations, models, queries, reten
 from queuectl.storage.connection import Connection
 from queuectl.storage.database import Database
 
-MODELS = (models.JobRow, models.SpecRow, models.AttemptRow, models.WorkerRow, models.CountRow)
+MODELS = (models.JobRow, models.SpecRow, models.AttemptRow, models.WorkerRow, models.CountRow, models.AuditRow)
 _TYPES: dict[type[peewee.Field], str] = {
     peewee.AutoField: "INTEGER",
     peewee.IntegerField: "INTEGER",
@@ -81,21 +82,47 @@ def test_the_steps_go_up() -> None:
 
 def test_an_older_database_is_migrated_when_it_is_opened(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Database(path).close()
-    further = (*migrations.STEPS, (1001, ("CREATE TABLE more (id INTEGER PRIMARY KEY)", "INSERT INTO more VALUES (7)")))
-    monkeypatch.setattr(migrations, "STEPS", further)
-    monkeypatch.setattr(migrations, "VERSION", 1001)
+    next_one = migrations.VERSION + 1
+    step = (next_one, ("CREATE TABLE more (id INTEGER PRIMARY KEY)", "INSERT INTO more VALUES (7)"))
+    monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, step))
+    monkeypatch.setattr(migrations, "VERSION", next_one)
     for _ in range(2):  # the second opening finds nothing to do
         database = Database(path)
         assert database.rows("SELECT id FROM more") == [(7,)]
-        assert database.rows("PRAGMA user_version") == [(1001,)]
+        assert database.rows("PRAGMA user_version") == [(next_one,)]
         database.close()
+
+
+def test_a_queue_of_the_first_schema_becomes_what_a_fresh_one_is(database: Database, tmp_path: Path) -> None:
+    path = str(tmp_path / "old.db")
+    old = peewee.sqlite3.connect(path)
+    old.executescript((Path(__file__).parent / "schema_1000.sql").read_text())
+    old.close()
+    migrated = Database(path)
+    # The text of a statement is as it was typed, but for its blanks.
+    assert [tuple(" ".join(str(part).split()) for part in row) for row in _schema(migrated)] == [
+        tuple(" ".join(str(part).split()) for part in row) for row in _schema(database)
+    ]
+    assert migrated.rows("PRAGMA user_version") == [(migrations.VERSION,)]
+    assert migrated.rows("PRAGMA foreign_key_check") == migrated.rows("SELECT * FROM audit") == []
+    jobs = {job.id: job for job in queries.jobs(migrated, queries.Filter())}
+    assert list(jobs) == ["ran", "held", "later", "two", "one"]
+    assert {job.enqueued_by for job in jobs.values()} == {None}
+    assert jobs["two"].spec.tags == ("a", "b")
+    assert jobs["one"].last is not None
+    assert jobs["one"].last.tail == b"out\n"
+    assert add(migrated, new_job("new")) == ["new"]
+    assert queries.get(migrated, "new").enqueued_by == migrated.actor
+    check_counts(migrated)
+    migrated.close()
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Database(path).close()
     with monkeypatch.context() as patched:
-        patched.setattr(migrations, "STEPS", (*migrations.STEPS, (1001, ("CREATE TABLE more (id)", "nonsense"))))
-        patched.setattr(migrations, "VERSION", 1001)
+        next_one = migrations.VERSION + 1
+        patched.setattr(migrations, "STEPS", (*migrations.STEPS, (next_one, ("CREATE TABLE more (id)", "nonsense"))))
+        patched.setattr(migrations, "VERSION", next_one)
         with pytest.raises(DatabaseError, match="syntax error"):
             Database(path)
     database = Database(path)

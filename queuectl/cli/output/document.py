@@ -64,6 +64,7 @@ def job_document(job: Job, *, unmasked: bool = False) -> Document:
         "worker": last.worker or None if last else None,
         "tags": list(spec.tags),
         "reason": job.reason,
+        "enqueued_by": job.enqueued_by,
         "description": spec.description,
         "argv": list(spec.argv) if spec.argv else None,
         "cwd": spec.cwd,

@@ -88,6 +88,9 @@ def _columns(person: bool) -> tuple[_JobColumn, ...]:
         _JobColumn(
             Column("KEY"), lambda job, _: Cell(job.unique_key or ""), lambda job: job.unique_key is not None, wide=True
         ),
+        _JobColumn(
+            Column("BY"), lambda job, _: Cell(job.enqueued_by or ""), lambda job: job.enqueued_by is not None, wide=True
+        ),
         _JobColumn(Column("TAGS"), lambda job, _: Cell(",".join(job.spec.tags)), lambda job: bool(job.spec.tags)),
         _JobColumn(Column("REASON"), lambda job, _: Cell(job.reason or ""), lambda job: job.reason is not None),
         _JobColumn(

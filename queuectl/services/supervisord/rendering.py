@@ -28,7 +28,7 @@ logfile=%(here)s/{logs}/supervisord.log
 logfile_maxbytes=10MB
 logfile_backups=3
 childlogdir=%(here)s
-umask=077
+umask={umask}
 minfds=256
 minprocs=16
 {user}
@@ -81,6 +81,7 @@ def render(site: Site, units: Iterable[WorkerUnit], socket: str) -> str:
         # In a comment: whatever is in the path, it must stay on its line.
         path=command_line([config_path(site)], "the home").replace("%%", "%"),
         logs=once,
+        umask="027" if site.shared else "077",
         user="" if site.user is None else f"user={plain(site.user, 'the owner of the home')}\n",
         socket=_socket(site, socket),
     )
