@@ -135,8 +135,18 @@ def test_the_names_of_units(name: str, unit: WorkerUnit | None) -> None:
     assert parse(name) == unit
 
 
-@given(NASTY.filter(lambda name: name not in (".", "..") and len(name.encode()) < 100), NASTY, PLAIN, PLAIN)
-@example("%(here)s", "%", "100% %%", "ä")
+HERE = "%(here)s"
+"""What supervisord replaces, however it is escaped, in the files that it includes, and in that which includes them."""
+
+
+@given(
+    NASTY.filter(lambda name: name not in (".", "..") and len(name.encode()) < 100),
+    NASTY,
+    PLAIN,
+    PLAIN.filter(lambda logs: HERE not in logs),
+)
+@example("%here)s", "%", "100% %%", "ä")
+@example("%(here)s", "c", "p", "l")
 @settings(deadline=None, max_examples=60)
 def test_supervisords_parser_reads_it_all_as_it_was(home: str, config: str, person: str, logs: str) -> None:
     with tempfile.TemporaryDirectory() as top:
@@ -151,10 +161,16 @@ def test_supervisords_parser_reads_it_all_as_it_was(home: str, config: str, pers
         try:
             ((_, rendered),) = SharedSupervisord(site, f"{top}/s.conf").render([UNIT]).items()
         except ConfigError:
-            assert any(each in person for each in "\"'\\") or any(map(str.isspace, home + logs))
+            assert (
+                any(each in person for each in "\"'\\")
+                or any(map(str.isspace, home + logs))
+                or any(HERE in each for each in (home, config, person))
+            )
             return
+        with open(f"{top}/program.ini", "w", encoding="utf-8") as file:
+            file.write(rendered)
         with open(f"{top}/all.conf", "w", encoding="utf-8") as file:
-            file.write("[supervisord]\n" + rendered)
+            file.write("[supervisord]\n[include]\nfiles=*.ini\n")
         (group,) = read_back(f"{top}/all.conf").process_group_configs
         (program,) = group.process_configs
         assert tuple(shlex.split(program.command)) == command(site, UNIT)

@@ -28,6 +28,7 @@ _HEADER = """\
 
 _DRY_READ = "import sys; from supervisor.options import ServerOptions; ServerOptions().realize(['-c', sys.argv[1]])"
 _PATIENCE = 30.0
+_HERE = "%(here)s"
 
 
 class SharedSupervisord(Programs):
@@ -164,13 +165,18 @@ class SharedSupervisord(Programs):
         home = _quotable(plain(site.account_home, "the home directory of the service's user"))
         log = plain(self._log(unit), "the directory of supervisord's logs").replace("%", "%%")
         account = plain(site.account, "service.user")
-        return (
-            _HEADER.format(home=plain(site.home, "the home").replace("%%", "%"))
-            + program(site, unit, log).lstrip("\n")
+        text = (
+            program(site, unit, log).lstrip("\n")
             + f"user={account}\n"
             # supervisord changes the user, and leaves root's environment.
             + f'environment=HOME="{home}",USER="{account}",LOGNAME="{account}"\n'
         )
+        if _HERE in text:
+            raise ConfigError(
+                [Problem(self._place.config, f"expected no path with {_HERE} in it, got one for worker {unit.name}")],
+                hint="supervisord puts a directory in its place in files that it includes, however it is escaped",
+            )
+        return _HEADER.format(home=plain(site.home, "the home").replace("%%", "%")) + text
 
     def _file(self, unit: WorkerUnit) -> str:
         return f"{self._place.directory}/{PREFIX}{unit.name}{self._place.suffix}"
