@@ -12,7 +12,7 @@ from queuectl.cli.session import Session
 from queuectl.domain.clock import now_ms
 from queuectl.domain.durations import format_duration
 from queuectl.domain.intake import read_job
-from queuectl.domain.job import NewJob
+from queuectl.domain.job import NewJob, accepted
 from queuectl.domain.states import State
 from queuectl.errors import DuplicateJob, InvalidJob
 from queuectl.storage.enqueue import insert
@@ -62,12 +62,12 @@ def check_one(session: Session, raw: object, name: str | None, keys: Mapping[str
 
 def write_one(session: Session, job: NewJob, *, wait: bool, as_json: bool) -> int | None:
     """Queue it, and say so; with `wait`, its exit code once it has ended."""
-    job_id = insert(session.database, [job], now_ms())[0]
+    now = now_ms()
+    (job_id,) = insert(session.database, [job], now)
     if as_json:
         from queuectl.cli.output.document import job_document, write_json
-        from queuectl.storage.queries import get
 
-        write_json(job_document(get(session.database, job_id)))
+        write_json(job_document(accepted(job, job_id, session.database.actor, now)))
     elif sys.stdout.isatty() and not session.quiet:
         print(_sentence(job, job_id))
     else:

@@ -96,3 +96,25 @@ class Job(NamedTuple):
     """A login name, `NAME (as ACCOUNT)` through sudo; None of a job that is older than this record."""
     spec: Spec
     last: Attempt | None
+
+
+def accepted(new: NewJob, job_id: str, by: str, now: int) -> Job:
+    """The job in the moment in which it was enqueued, under that id, by somebody, at `now`."""
+    return Job(
+        id=job_id,
+        queue=new.queue,
+        priority=new.priority,
+        state=new.state,
+        attempts=0,
+        max_retries=new.max_retries,
+        run_at=now if new.run_at is None else new.run_at,
+        created_at=now,
+        updated_at=now,
+        finished_at=None,
+        cancel_requested_at=None,
+        unique_key=new.unique_key,
+        reason=None,
+        enqueued_by=by,
+        spec=new.spec,
+        last=None,
+    )

@@ -12,7 +12,7 @@ from queuectl.config.spelling import did_you_mean
 from queuectl.domain.actor import is_by
 from queuectl.domain.clock import now_ms
 from queuectl.domain.intake import Defaults, defaults, read_job
-from queuectl.domain.job import Attempt, Job, NewJob
+from queuectl.domain.job import Attempt, Job, NewJob, accepted
 from queuectl.domain.settings import Settings
 from queuectl.domain.states import State
 from queuectl.errors import DuplicateJob, InvalidJob, NotPermitted, UsageError, WrongState
@@ -55,16 +55,20 @@ class Queue:
 
     def enqueue(self, command: str | Sequence[str], **keys: object) -> Job:
         """Queue one job: a text for the shell, or a list of a program and its arguments. It is on disk when this
-        returns. `keys` are those of a job's JSON (docs/jobs.md), but for command and argv.
+        returns; what is returned is the job as it was accepted, which may run already. `keys` are those of a job's
+        JSON (docs/jobs.md), but for command and argv.
 
         Raises:
             InvalidJob: a key is unknown, or its value is no good.
             DuplicateJob: the id is taken, or an unended job has the unique key.
-            DatabaseError: nothing was written.
+            DatabaseError: nothing was written, unless it is DatabaseUnsure: then nobody knows.
         """
         what = "command" if isinstance(command, str) else "argv"
         job = read_job({what: command if isinstance(command, str) else list(command), **keys}, self.defaults())
-        return self.get(self.insert([job])[0])
+        # Not read from the database: an error of that would look as if the job weren't in.
+        now = now_ms()
+        (job_id,) = enqueue.insert(self.database, [job], now)
+        return accepted(job, job_id, self.database.actor, now)
 
     def enqueue_many(self, jobs: Iterable[Mapping[str, object] | str]) -> Sequence[str]:
         """Queue jobs, each a text for the shell or the keys of a job's JSON; all in one transaction, or none. Returns

@@ -33,7 +33,7 @@ def insert(database: Database, jobs: Sequence[NewJob], now: int) -> list[str]:
     Raises:
         DuplicateJob: one of them is in the queue already, by its id or its unique key, or twice in `jobs`; `index`
             says which. Nothing was written.
-        DatabaseError: nothing was written.
+        DatabaseError: nothing was written, unless it is DatabaseUnsure: then nobody knows.
     """
     while True:
         ids = [job.id or generate_id() for job in jobs]

@@ -66,6 +66,20 @@ def test_a_job_is_enqueued_and_found(queue: Queue) -> None:
         queue.get("zzz")
 
 
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"id": "own", "priority": 3, "max_retries": 0, "unique_key": "k", "queue": "video", "description": "why"},
+        {"delay": 60, "tags": ["a", "b"], "env": {"A": "1"}, "stdin": "in", "no_retry_exit_codes": [3], "timeout": 0.5},
+    ],
+)
+@pytest.mark.parametrize("command", ["echo hi", ["echo", "a b"]])
+def test_what_enqueue_returns_is_what_is_in_the_queue(queue: Queue, command: str | list[str], keys: dict) -> None:
+    job = queue.enqueue(command, **keys)
+    assert job == queue.get(job.id)
+
+
 def test_many_are_enqueued_or_none(queue: Queue) -> None:
     assert queue.enqueue_many([]) == []
     ids = queue.enqueue_many(["true", {"command": "false", "id": "b"}, {"argv": ["ls"]}])
