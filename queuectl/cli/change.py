@@ -15,7 +15,10 @@ from queuectl.cli.session import Session
 from queuectl.domain.job import Job
 from queuectl.domain.states import State, sources
 from queuectl.errors import AmbiguousId, DuplicateJob, NoSuchJob, NotPermitted, UsageError, WrongState
+from queuectl.queue import bulk
 from queuectl.storage import queries
+
+_AGAIN = "pending again"
 
 
 @command("cancel")
@@ -39,15 +42,16 @@ def cancel(
     Cancel jobs. One that waits never runs; of one that runs, its worker ends all processes, soon after this returns.
     With a filter instead of ids it asks before.
     """
+    queue = session.queue
     allowed = sources("cancel") | {State.PROCESSING}
-    chosen = choose(session, which, allowed)
+    if not which.by_filter:
+        return _each(session, which, as_json, "cancelled", lambda job_id: queue.cancel(job_id, reason))
+    found = Found(session, which, allowed)
     if which.dry_run:
-        return count_only(chosen)
-    if which.by_filter and chosen and not confirmed(f"Cancel {len(chosen)} jobs?", yes):
+        return found.say()
+    if found.number and not confirmed(f"Cancel {found.number} jobs?", yes):
         return 1
-    return _each(
-        session, chosen, which.by_filter, as_json, "cancelled", lambda job_id: session.queue.cancel(job_id, reason)
-    )
+    return _said(session, found.change(lambda jobs: bulk.cancel_all(queue, jobs, reason)), as_json, "cancelled")
 
 
 @command("hold")
@@ -68,10 +72,13 @@ def hold(
 
     Keep jobs that wait from running, until `queuectl release` lets them go.
     """
-    chosen = choose(session, which, sources("hold"))
+    queue = session.queue
+    if not which.by_filter:
+        return _each(session, which, as_json, "held", lambda job_id: queue.hold(job_id, reason))
+    found = Found(session, which, sources("hold"))
     if which.dry_run:
-        return count_only(chosen)
-    return _each(session, chosen, which.by_filter, as_json, "held", lambda job_id: session.queue.hold(job_id, reason))
+        return found.say()
+    return _said(session, found.change(lambda jobs: bulk.hold_all(queue, jobs, reason)), as_json, "held")
 
 
 @command("release")
@@ -90,10 +97,13 @@ def release(
 
     Let held jobs go: they run when it is their turn, or when they are due.
     """
-    chosen = choose(session, which, {State.HELD})
+    queue = session.queue
+    if not which.by_filter:
+        return _each(session, which, as_json, "released", queue.release)
+    found = Found(session, which, {State.HELD})
     if which.dry_run:
-        return count_only(chosen)
-    return _each(session, chosen, which.by_filter, as_json, "released", session.queue.release)
+        return found.say()
+    return _said(session, found.change(lambda jobs: bulk.release_all(queue, jobs)), as_json, "released")
 
 
 @command("retry")
@@ -114,79 +124,96 @@ def retry(
 
     Run jobs again that have ended, however they ended. They become pending, with all their retries.
     """
-    chosen = choose(session, which, sources("retry"))
+    queue = session.queue
+    if not which.by_filter:
+        return _each(session, which, as_json, _AGAIN, lambda job_id: queue.retry(job_id, keep_attempts=keep_attempts))
+    found = Found(session, which, sources("retry"))
     if which.dry_run:
-        return count_only(chosen)
-    return _each(
-        session,
-        chosen,
-        which.by_filter,
-        as_json,
-        "pending again",
-        lambda job_id: session.queue.retry(job_id, keep_attempts=keep_attempts),
-    )
+        return found.say()
+    refused: list[str] = []
+
+    def again(jobs: queries.Filter) -> list[str]:
+        done, others = bulk.retry_all(queue, jobs, keep_attempts=keep_attempts)
+        refused.extend(others)
+        return done
+
+    return _said(session, found.change(again), as_json, _AGAIN) or complain_of_keys(refused)
 
 
-def choose(session: Session, which: Selection, allowed: frozenset[State] | set[State]) -> list[str]:
-    """The ids of the jobs that are meant. A filter finds only jobs in an `allowed` state; of those in others the
-    command would only say that they can't be; and a guest's only their own.
+class Found:
+    """What a filter finds, of the jobs in an `allowed` state; of those in others the command would only say that they
+    can't be."""
 
-    Raises:
-        UsageError: neither ids nor a filter, or both.
-    """
+    def __init__(self, session: Session, which: Selection, allowed: frozenset[State] | set[State]) -> None:
+        """Raises UsageError: ids are there, too."""
+        demand_one_kind(which)
+        states = tuple(state for state in State if state in allowed and (not which.states or state in which.states))
+        self._jobs = session.queue.changeable(queries.Filter(states, which.queue, which.tags))
+        self.number = queries.count(session.queue.database, self._jobs) if states else 0
+
+    def say(self) -> int:
+        """The answer to --dry-run."""
+        return count_only(self.number)
+
+    def change(self, act: Callable[[queries.Filter], list[str]]) -> list[str]:
+        """Do it to them; the ids of those to which it was done."""
+        return act(self._jobs) if self.number else []
+
+
+def demand_one_kind(which: Selection) -> None:
+    """Raises UsageError: neither ids nor a filter, or both."""
     if which.by_filter == bool(which.ids):
         got = "both" if which.ids else "neither"
         raise UsageError(f"expected ids, or a filter (--state, --queue, --tag), got {got}")
-    if which.ids:
-        return list(dict.fromkeys(which.ids))
-    jobs = session.queue.changeable(matching(which, allowed))
-    return [job_id for _, job_id in queries.found(session.queue.database, jobs)] if jobs.states else []
 
 
-def matching(which: Selection, allowed: frozenset[State] | set[State]) -> queries.Filter:
-    """The filter, narrowed to the states that are allowed; maybe to none."""
-    states = tuple(state for state in State if state in allowed and (not which.states or state in which.states))
-    return queries.Filter(states, which.queue, which.tags)
-
-
-def count_only(chosen: Sequence[str]) -> int:
+def count_only(number: int) -> int:
     """The answer to --dry-run."""
-    print(f"It would be {len(chosen)} {'job' if len(chosen) == 1 else 'jobs'}.")
+    print(f"It would be {number} {'job' if number == 1 else 'jobs'}.")
     return 0
 
 
-def _each(
-    session: Session,
-    ids: Sequence[str],
-    by_filter: bool,
-    as_json: bool,
-    done: str,
-    act: Callable[[str], Job],
-) -> int:
-    """Do it to one after the other; one that can't be doesn't keep the others from it. The first one's exit code."""
+def complain_of_keys(refused: Sequence[str]) -> int:
+    """Name the jobs that can't run again, since another unended job has their key; the exit code."""
+    if refused:
+        complain(f"another job has the key of {', '.join(refused[:10])}{', …' if len(refused) > 10 else ''}", None)
+    return 1 if refused else 0
+
+
+def _each(session: Session, which: Selection, as_json: bool, done: str, act: Callable[[str], Job]) -> int:
+    """Do it to one after the other; one that can't be doesn't keep the others from it. The first one's exit code.
+
+    Raises:
+        UsageError: neither ids nor a filter.
+    """
+    demand_one_kind(which)
+    ids = list(dict.fromkeys(which.ids))
+    if which.dry_run:
+        return count_only(len(ids))
     changed: list[Job] = []
     codes: list[int] = []
     for job_id in ids:
         try:
             job = act(job_id)
-        except WrongState as error:
-            # It changed between the filter and now: then it isn't one of those that were meant.
-            if not by_filter:
-                codes.append(error.exit_code)
-                complain(str(error), error.hint)
-        except (NoSuchJob, AmbiguousId, NotPermitted, DuplicateJob) as error:
+        except (NoSuchJob, AmbiguousId, NotPermitted, WrongState, DuplicateJob) as error:
             codes.append(error.exit_code)
             complain(str(error), error.hint)
         else:
             changed.append(job)
-            if not as_json and not by_filter:
-                session.note(f"{job.id}: {_said(job, done)}")
+            if not as_json:
+                session.note(f"{job.id}: {_what_was_done(job, done)}")
     if as_json:
         write_json_array(map(job_document, changed))
-    elif by_filter:
-        session.note(f"{len(changed)} {'job' if len(changed) == 1 else 'jobs'} {done}")
     return codes[0] if codes else 0
 
 
-def _said(job: Job, done: str) -> str:
+def _said(session: Session, ids: Sequence[str], as_json: bool, done: str) -> int:
+    if as_json:
+        write_json_array(job_document(session.queue.get(job_id)) for job_id in ids)
+    else:
+        session.note(f"{len(ids)} {'job' if len(ids) == 1 else 'jobs'} {done}")
+    return 0
+
+
+def _what_was_done(job: Job, done: str) -> str:
     return "its worker ends it" if job.state is State.PROCESSING and job.cancel_requested_at is not None else done

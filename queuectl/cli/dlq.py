@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from queuectl.cli.change import complain_of_keys
 from queuectl.cli.command import group, json_option, list_options, yes_option
 from queuectl.cli.output.document import job_document, time, write_json
 from queuectl.cli.output.facts import print_facts, print_title
@@ -129,12 +130,10 @@ def retry(session: Session, id: str | None, keep_attempts: bool, as_json: bool) 
         return 0
     done, refused = dead_letters.retry(session.queue, keep_attempts=keep_attempts)
     if as_json:
-        write_json({"retried": done, "refused": refused})
+        write_json({"retried": len(done), "refused": refused})
     else:
-        session.note(f"{done} {'job' if done == 1 else 'jobs'} pending again")
-    if refused:
-        session.note(f"another job has the key of {', '.join(refused[:10])}{', …' if len(refused) > 10 else ''}")
-    return 1 if refused else 0
+        session.note(f"{len(done)} {'job' if len(done) == 1 else 'jobs'} pending again")
+    return complain_of_keys(refused)
 
 
 @dlq.command("remove")

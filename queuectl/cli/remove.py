@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from queuectl.cli.change import choose, count_only, matching
+from queuectl.cli.change import Found, count_only, demand_one_kind
 from queuectl.cli.command import command, json_option, yes_option
 from queuectl.cli.output.complaint import complain
 from queuectl.cli.output.document import write_json
@@ -35,17 +35,20 @@ def remove(session: Session, which: Selection, yes: bool, as_json: bool) -> int:
     Forget jobs, their executions and all that they wrote. They are gone for good. One that runs can't be removed:
     cancel it first. With a filter instead of ids it asks before.
     """
-    chosen = choose(session, which, _REMOVABLE)
-    if which.dry_run:
-        return count_only(chosen)
     code = 0
     removed: list[str] = []
-    if not which.by_filter:
-        code, removed = _each(session, chosen)
-    elif chosen:
-        if not confirmed(f"Remove {len(chosen)} jobs and their output for good?", yes):
+    if which.by_filter:
+        found = Found(session, which, _REMOVABLE)
+        if which.dry_run:
+            return found.say()
+        if found.number and not confirmed(f"Remove {found.number} jobs and their output for good?", yes):
             return 1
-        removed = remove_all(session.queue, matching(which, _REMOVABLE))
+        removed = found.change(lambda jobs: remove_all(session.queue, jobs))
+    else:
+        demand_one_kind(which)
+        if which.dry_run:
+            return count_only(len(set(which.ids)))
+        code, removed = _each(session, list(dict.fromkeys(which.ids)))
     if as_json:
         write_json({"removed": len(removed), "ids": removed})
     else:

@@ -1,8 +1,9 @@
-"""Doing a thing to very many jobs: in transactions short enough not to keep an enqueue waiting."""
+"""Doing a thing to all jobs that a filter finds, and that one may change: in transactions short enough not to keep an
+enqueue waiting. What a job's state doesn't allow by then isn't done to it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from queuectl.domain.clock import now_ms
 from queuectl.errors import DuplicateJob
@@ -13,29 +14,44 @@ from queuectl.storage import changes, queries
 _AT_ONCE = 500
 
 
+def cancel_all(queue: Queue, which: queries.Filter, reason: str) -> list[str]:
+    """Cancel the jobs; the ids of those that were, or whose workers were asked to."""
+    return _all(queue, which, lambda rows: changes.cancel(queue.database, rows, reason, now_ms()))
+
+
+def hold_all(queue: Queue, which: queries.Filter, reason: str) -> list[str]:
+    """Keep the jobs from running until they are released; the ids of those held."""
+    return _all(queue, which, lambda rows: changes.hold(queue.database, rows, reason, now_ms()))
+
+
+def release_all(queue: Queue, which: queries.Filter) -> list[str]:
+    """Let held jobs go; their ids."""
+    return _all(queue, which, lambda rows: changes.unhold(queue.database, rows, now_ms()))
+
+
 def remove_all(queue: Queue, which: queries.Filter) -> list[str]:
-    """Forget the jobs that the filter finds, and that one may change, with their output, but for those that run; the
-    ids of those forgotten."""
-    removed: list[str] = []
-    for part in _parts(queries.found(queue.database, queue.changeable(which))):
-        names = dict(part)
-        gone = [names[row] for row in changes.remove(queue.database, names)]
+    """Forget the jobs, with their output, but for those that run; the ids of those forgotten."""
+
+    def remove(rows: Sequence[int]) -> list[str]:
+        gone = changes.remove(queue.database, rows, now_ms())
         for job_id in gone:
             forget_outputs(queue.installation.output, job_id)
-        removed += gone
-    return removed
+        return gone
+
+    return _all(queue, which, remove)
 
 
-def retry_all(queue: Queue, which: queries.Filter, *, keep_attempts: bool = False) -> tuple[int, list[str]]:
-    """Run the ended jobs that the filter finds, and that one may change, again. How many those are, and the ids of
-    those that can't, since another unended job has their unique key by now."""
-    done, refused = 0, []
-    for part in _parts(queries.found(queue.database, queue.changeable(which))):
+def retry_all(queue: Queue, which: queries.Filter, *, keep_attempts: bool = False) -> tuple[list[str], list[str]]:
+    """Run ended jobs again. The ids of those, and of those that can't, since another unended job has their unique key
+    by now."""
+    done: list[str] = []
+    refused: list[str] = []
+    for part in _parts(queue, which):
         try:
-            done += changes.retry(queue.database, [row for row, _ in part], now_ms(), keep_attempts=keep_attempts)
+            done += changes.retry(queue.database, list(part), now_ms(), keep_attempts=keep_attempts)
         except DuplicateJob:
             # Nothing of the part was changed: one by one, to find out which.
-            for row, job_id in part:
+            for row, job_id in part.items():
                 try:
                     done += changes.retry(queue.database, [row], now_ms(), keep_attempts=keep_attempts)
                 except DuplicateJob:
@@ -43,6 +59,12 @@ def retry_all(queue: Queue, which: queries.Filter, *, keep_attempts: bool = Fals
     return done, refused
 
 
-def _parts(found: Sequence[tuple[int, str]]) -> Iterator[Sequence[tuple[int, str]]]:
+def _all(queue: Queue, which: queries.Filter, change: Callable[[Sequence[int]], list[str]]) -> list[str]:
+    return [job_id for part in _parts(queue, which) for job_id in change(list(part))]
+
+
+def _parts(queue: Queue, which: queries.Filter) -> Iterator[dict[int, str]]:
+    """Rows and ids."""
+    found = queries.found(queue.database, queue.changeable(which))
     for start in range(0, len(found), _AT_ONCE):
-        yield found[start : start + _AT_ONCE]
+        yield dict(found[start : start + _AT_ONCE])

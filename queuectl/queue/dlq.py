@@ -35,7 +35,7 @@ def summary(queue: Queue) -> queries.DeadSummary:
     return queries.dead_summary(queue.database)
 
 
-def retry(queue: Queue, *, keep_attempts: bool = False) -> tuple[int, list[str]]:
+def retry(queue: Queue, *, keep_attempts: bool = False) -> tuple[list[str], list[str]]:
     """Run all dead jobs again, as `retry_all` does."""
     return retry_all(queue, DEAD, keep_attempts=keep_attempts)
 

@@ -143,7 +143,7 @@ class Queue:
             NoSuchJob, AmbiguousId: as `get` does.
         """
         row, found = self._own_job(id)
-        done = changes.cancel(self.database, row, reason, now_ms())
+        done = changes.cancel(self.database, [row], reason, now_ms())
         job = self.get(found)
         if not done and job.state is not State.PROCESSING:
             raise WrongState(f"job {found} is {job.state}: it can't be cancelled any more")
@@ -152,14 +152,14 @@ class Queue:
     def hold(self, id: str, reason: str = "held") -> Job:  # noqa: A002
         """Keep the job from running until `release`. Raises as `cancel` does."""
         row, found = self._own_job(id)
-        if not changes.hold(self.database, row, reason, now_ms()):
+        if not changes.hold(self.database, [row], reason, now_ms()):
             raise WrongState(f"job {found} is {self.get(found).state}: only a job that waits can be held")
         return self.get(found)
 
     def release(self, id: str) -> Job:  # noqa: A002
         """Let a held job go. Raises as `cancel` does."""
         row, found = self._own_job(id)
-        if not changes.unhold(self.database, row, now_ms()):
+        if not changes.unhold(self.database, [row], now_ms()):
             raise WrongState(f"job {found} is {self.get(found).state}, not held")
         return self.get(found)
 
@@ -189,7 +189,7 @@ class Queue:
             NotPermitted, NoSuchJob, AmbiguousId: as `cancel` does.
         """
         row, found = self._own_job(id)
-        if not changes.remove(self.database, [row]):
+        if not changes.remove(self.database, [row], now_ms()):
             raise WrongState(f"job {found} is processing", hint=f"`queuectl cancel {found}` first")
         forget_outputs(self.installation.output, found)
 

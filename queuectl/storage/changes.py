@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from queuectl.domain.clock import now_ms
 from queuectl.domain.states import State, sources
 from queuectl.storage import audit
 
@@ -43,45 +42,49 @@ _RETRY_ONCE = _RETRY.replace("attempts = ?", "attempts = max(attempts, max_retri
 _REMOVE = "DELETE FROM jobs WHERE id = ? AND state <> 'processing' RETURNING public_id"
 
 
-def cancel(database: Database, row: int, reason: str, now: int) -> bool:
-    """Cancel the job, or ask its worker to, where it runs. False: it had ended, or been asked, before."""
-    with database.write(wakes=True):
-        done = database.rows(_CANCEL, (reason, now, now, row)) or database.rows(_ASK, (now, reason, now, row))
-        return _noted(database, "cancel", done, now) == 1
+def cancel(database: Database, rows: Iterable[int], reason: str, now: int) -> list[str]:
+    """Cancel the jobs, or ask their workers to, where they run; those that had ended, or been asked, stay as they are.
 
-
-def hold(database: Database, row: int, reason: str, now: int) -> bool:
-    """Keep the job from running until `unhold`. False: its state doesn't allow it."""
-    with database.write():
-        return _noted(database, "hold", database.rows(_HOLD, (reason, now, row)), now) == 1
-
-
-def unhold(database: Database, row: int, now: int) -> bool:
-    """Let a held job go. False: it isn't held."""
-    with database.write(wakes=True):
-        return _noted(database, "release", database.rows(_UNHOLD, (now, now, row)), now) == 1
-
-
-def retry(database: Database, rows: Iterable[int], now: int, *, keep_attempts: bool = False) -> int:
-    """Make ended jobs pending again, with all their retries or, to `keep_attempts`, exactly one more execution.
-
-    Returns how many; those in other states stay as they are.
+    Returns the ids of those that were changed, as all of these do.
     """
+    with database.write(wakes=True):
+        done: list[Row] = []
+        for row in rows:
+            done += database.rows(_CANCEL, (reason, now, now, row)) or database.rows(_ASK, (now, reason, now, row))
+        return _noted(database, "cancel", done, now)
+
+
+def hold(database: Database, rows: Iterable[int], reason: str, now: int) -> list[str]:
+    """Keep the jobs from running until `unhold`, where their state allows it."""
+    with database.write():
+        return _noted(database, "hold", _each(database, _HOLD, ((reason, now, row) for row in rows)), now)
+
+
+def unhold(database: Database, rows: Iterable[int], now: int) -> list[str]:
+    """Let held jobs go."""
+    with database.write(wakes=True):
+        return _noted(database, "release", _each(database, _UNHOLD, ((now, now, row) for row in rows)), now)
+
+
+def retry(database: Database, rows: Iterable[int], now: int, *, keep_attempts: bool = False) -> list[str]:
+    """Make ended jobs pending again, with all their retries or, to `keep_attempts`, exactly one more execution."""
     statement = _RETRY_ONCE if keep_attempts else _RETRY
     with database.write(wakes=True):
-        done = [found for row in rows for found in database.rows(statement, (0, now, now, row))]
-        return _noted(database, "retry", done, now)
+        return _noted(database, "retry", _each(database, statement, ((0, now, now, row) for row in rows)), now)
 
 
-def remove(database: Database, rows: Iterable[int]) -> list[int]:
-    """Delete the jobs and all that is known of them, but for those that run. Returns the rows that are gone."""
+def remove(database: Database, rows: Iterable[int], now: int) -> list[str]:
+    """Delete the jobs and all that is known of them, but for those that run."""
     with database.write():
-        gone = [(row, found) for row in rows for found in database.rows(_REMOVE, (row,))]
-        _noted(database, "remove", [found for _, found in gone], now_ms())
-    return [row for row, _ in gone]
+        return _noted(database, "remove", _each(database, _REMOVE, ((row,) for row in rows)), now)
 
 
-def _noted(database: Database, action: str, done: Sequence[Row], now: int) -> int:
-    """How many jobs were changed, after it was written down who did it; each row of `done` is an id."""
-    audit.note(database, action, [public_id for (public_id,) in done], now)
-    return len(done)
+def _each(database: Database, statement: str, parameters: Iterable[tuple[object, ...]]) -> list[Row]:
+    return [found for each in parameters for found in database.rows(statement, each)]
+
+
+def _noted(database: Database, action: str, done: Sequence[Row], now: int) -> list[str]:
+    """The ids in the rows that were changed, after it was written down who did it."""
+    names = [str(public_id) for (public_id,) in done]
+    audit.note(database, action, names, now)
+    return names

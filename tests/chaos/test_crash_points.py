@@ -188,11 +188,11 @@ def change(place: Place) -> None:
     """All that a person does to jobs."""
     database = Database(place.database)
     rows = dict(database.rows("SELECT public_id, id FROM jobs"))
-    assert changes.hold(database, rows["j1"], "r", NOW)
-    assert changes.unhold(database, rows["j1"], NOW)
-    assert changes.cancel(database, rows["j2"], "r", NOW)
+    assert changes.hold(database, [rows["j1"]], "r", NOW)
+    assert changes.unhold(database, [rows["j1"]], NOW)
+    assert changes.cancel(database, [rows["j2"]], "r", NOW)
     assert changes.retry(database, [rows["j2"]], NOW)
-    assert changes.remove(database, [rows["j3"]])
+    assert changes.remove(database, [rows["j3"]], NOW)
 
 
 def open_it(place: Place) -> None:
@@ -263,7 +263,7 @@ def to_its_end(place: Place) -> None:
     assert set(place.said()) <= there
     recover(place, database)
     for (row,) in database.rows("SELECT id FROM jobs WHERE state = 'held'"):
-        changes.unhold(database, row, NOW)
+        changes.unhold(database, [row], NOW)
     run_all(database, LONG_AFTER)
     unended = database.rows("SELECT public_id, state FROM jobs WHERE state NOT IN ('completed', 'dead', 'cancelled')")
     assert unended == []

@@ -30,7 +30,8 @@ def test_jobs(cli: Cli) -> None:
     cli("remove", "one")
     cli("cancel", "--state", "pending", "--yes")
     found = actions(cli)
-    assert [action for action, _, _ in found] == ["cancel", "cancel", "remove", "retry", "cancel", "enqueue", "enqueue"]
+    assert [action for action, _, _ in found] == ["cancel", "remove", "retry", "cancel", "enqueue", "enqueue"]
+    assert found[0][2] == 2
     assert found[-1] == ("enqueue", "one", 1)
     assert found[-2][2] == 2
     assert {each["actor"] for each in cli("audit", "--json").json} == {ME}

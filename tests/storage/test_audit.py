@@ -32,11 +32,11 @@ def record(database: Database) -> list[tuple[str, str | None, int]]:
 def test_every_change_of_a_job_is_on_record(database: Database) -> None:
     add(database, new_job("a"))
     add(database, *[new_job(f"b{n}") for n in range(3)])
-    changes.hold(database, 1, "r", NOW)
-    changes.unhold(database, 1, NOW)
-    changes.cancel(database, 1, "r", NOW)
+    changes.hold(database, [1], "r", NOW)
+    changes.unhold(database, [1], NOW)
+    changes.cancel(database, [1], "r", NOW)
     changes.retry(database, [1], NOW)
-    changes.remove(database, [2, 3, 99])
+    changes.remove(database, [2, 3, 99], NOW)
     assert record(database) == [
         ("enqueue", "a", 1),
         ("enqueue", "b0…b2", 3),
@@ -51,9 +51,9 @@ def test_every_change_of_a_job_is_on_record(database: Database) -> None:
 
 def test_what_did_not_happen_is_not(database: Database) -> None:
     add(database, new_job("a"))
-    assert not changes.unhold(database, 1, NOW)
-    assert changes.retry(database, [1], NOW) == 0
-    assert changes.remove(database, [7]) == []
+    assert not changes.unhold(database, [1], NOW)
+    assert changes.retry(database, [1], NOW) == []
+    assert changes.remove(database, [7], NOW) == []
     with pytest.raises(DuplicateJob):
         add(database, new_job("b"), new_job("a"))
     assert record(database) == [("enqueue", "a", 1)]

@@ -93,7 +93,7 @@ def test_a_failed_job_that_ends_for_good_is_due_no_more(database: Database) -> N
     (taken,) = claim(database, worker)
     finish(database, worker, ending(taken, State.FAILED, Outcome.FAILED, NOW, NOW + 50))
     assert claims.next_due(database) == NOW + 50
-    assert changes.cancel(database, taken.job, "r", NOW + 1)
+    assert changes.cancel(database, [taken.job], "r", NOW + 1)
     assert claims.next_due(database) is None
 
 
@@ -151,7 +151,7 @@ def test_a_job_that_was_to_be_cancelled_is_cancelled_however_it_ends(database: D
     worker = add_worker(database)
     add(database, new_job("j"))
     (taken,) = claim(database, worker)
-    changes.cancel(database, taken.job, "by hand", NOW)
+    changes.cancel(database, [taken.job], "by hand", NOW)
     assert finish(database, worker, ending(taken, *_ENDS[end], now=NOW + 3, run_at=NOW + 9)) == []
     assert database.rows("SELECT state, finished_at, reason FROM jobs") == [("cancelled", NOW + 3, "by hand")]
 

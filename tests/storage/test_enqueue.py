@@ -78,7 +78,7 @@ def test_made_up_ids_that_meet_are_made_up_again(database: Database, monkeypatch
 def test_ids_of_rows_are_never_given_twice(database: Database, path: str) -> None:
     add(database, new_job("a"), new_job("b"))
     (_, last) = [row[0] for row in database.rows("SELECT id FROM jobs ORDER BY id")]
-    changes.remove(database, [last])
+    changes.remove(database, [last], NOW)
     database.close()
     again = Database(path)
     add(again, new_job("c"))
@@ -160,7 +160,7 @@ def test_what_passes_the_door_comes_out_as_it_went_in(shared: Database, raw: dic
         shared.change("UPDATE jobs SET state = 'pending'")
         (claim,) = claims.claim(shared, worker, None, [0], NOW)
         claims.finish(shared, worker, [ending(claim, State.COMPLETED, Outcome.COMPLETED)])
-    changes.remove(shared, [row])
+    changes.remove(shared, [row], NOW)
     spec = job.spec._replace(env=job.spec.env or None)
     assert found.spec == listed.spec == claim.spec == spec
     assert job.id in (None, found.id)
@@ -192,7 +192,7 @@ def test_a_job_that_is_removed_while_it_is_looked_up_is_no_such_job(
 
     def late(database: Database, job_id: str) -> tuple[int, str]:
         found = resolve(database, job_id)
-        changes.remove(database, [found[0]])
+        changes.remove(database, [found[0]], NOW)
         return found
 
     monkeypatch.setattr(queries, "resolve", late)
@@ -207,8 +207,8 @@ def test_text_that_is_no_utf8_is_a_usage_error(database: Database) -> None:
         lambda: list(queries.jobs(database, Filter(search="\udce9"))),
         lambda: list(queries.jobs(database, Filter(tags=("\udce9",)))),
         lambda: queries.count(database, Filter(queue="\udce9")),
-        lambda: changes.cancel(database, 1, "\udce9", NOW),
-        lambda: changes.hold(database, 1, "\udce9", NOW),
+        lambda: changes.cancel(database, [1], "\udce9", NOW),
+        lambda: changes.hold(database, [1], "\udce9", NOW),
     ):
         with pytest.raises(UsageError, match="valid UTF-8"):
             ask()
@@ -261,6 +261,6 @@ def test_jobs_that_vanish_and_come_while_listing_do_no_harm(
     ids = add(database, *[new_job() for _ in range(20)])
     listing = queries.jobs(database, Filter())
     first = [next(listing).id for _ in range(5)]
-    changes.remove(database, [row for row, _ in queries.found(database, Filter())][3:10])
+    changes.remove(database, [row for row, _ in queries.found(database, Filter())][3:10], NOW)
     add(database, new_job("new"))
     assert first + [job.id for job in listing] == [*ids[19:9:-1], *ids[2::-1]]

@@ -69,9 +69,9 @@ VERBS: dict[str, list[Callable[[Bench], object]]] = {
     "claim": [_claim],
     "finish": [_finish(state) for state in (State.COMPLETED, State.FAILED, State.DEAD, State.CANCELLED)],
     "release": [lambda bench: bench.finish(State.PENDING, Outcome.RELEASED)],
-    "cancel": [lambda bench: changes.cancel(bench.database, bench.row, "r", NOW)],
-    "hold": [lambda bench: changes.hold(bench.database, bench.row, "r", NOW)],
-    "unhold": [lambda bench: changes.unhold(bench.database, bench.row, NOW)],
+    "cancel": [lambda bench: changes.cancel(bench.database, [bench.row], "r", NOW)],
+    "hold": [lambda bench: changes.hold(bench.database, [bench.row], "r", NOW)],
+    "unhold": [lambda bench: changes.unhold(bench.database, [bench.row], NOW)],
     "retry": [
         lambda bench: changes.retry(bench.database, [bench.row], NOW),
         lambda bench: changes.retry(bench.database, [bench.row], NOW, keep_attempts=True),
@@ -107,8 +107,8 @@ def test_a_verb_makes_its_transitions_and_no_other(bench: Bench, verb: str) -> N
 def test_removing_takes_everything_but_what_runs(bench: Bench) -> None:
     for state in State:
         bench.put(state, NOW, False)
-        gone = changes.remove(bench.database, [bench.row])
-        assert gone == ([] if state is State.PROCESSING else [bench.row])
+        gone = changes.remove(bench.database, [bench.row], NOW)
+        assert gone == ([] if state is State.PROCESSING else ["j"])
         if gone:
             assert bench.database.rows("SELECT count(*) FROM job_specs") == [(0,)]
             add(bench.database, new_job("j"))
@@ -117,8 +117,8 @@ def test_removing_takes_everything_but_what_runs(bench: Bench) -> None:
 
 def test_cancelling_what_runs_only_asks_and_only_once(bench: Bench) -> None:
     bench.put(State.PROCESSING, NOW, False)
-    assert changes.cancel(bench.database, bench.row, "first", NOW + 5)
-    assert not changes.cancel(bench.database, bench.row, "second", NOW + 6)
+    assert changes.cancel(bench.database, [bench.row], "first", NOW + 5)
+    assert not changes.cancel(bench.database, [bench.row], "second", NOW + 6)
     assert bench.database.rows("SELECT state, cancel_requested_at, reason FROM jobs") == [
         ("processing", NOW + 5, "first")
     ]
@@ -132,7 +132,7 @@ def test_keeping_the_attempts_gives_exactly_one_more_execution(
 ) -> None:
     bench.put(State.DEAD, NOW, False)
     bench.database.change("UPDATE jobs SET attempts = ?, max_retries = ?", (attempts, max_retries))
-    assert changes.retry(bench.database, [bench.row], NOW, keep_attempts=True) == 1
+    assert changes.retry(bench.database, [bench.row], NOW, keep_attempts=True) == ["j"]
     with bench.database.write():
         (claim,) = claims.claim(bench.database, bench.worker, None, [0], NOW)
     assert claim.attempts == kept + 1 > max_retries  # the next failure is the last

@@ -158,7 +158,7 @@ class Queue(RuleBasedStateMachine):
     @rule(number=st.integers(0, 20))
     def cancel(self, number: int) -> None:
         job = self.pick(number)
-        done = changes.cancel(self.database, job.row, "r", self.now)
+        done = bool(changes.cancel(self.database, [job.row], "r", self.now))
         if job.state is State.PROCESSING:
             assert done is not job.asked
             job.asked = True
@@ -171,14 +171,14 @@ class Queue(RuleBasedStateMachine):
     def hold(self, number: int) -> None:
         job = self.pick(number)
         may = (job.state, State.HELD) in TRANSITIONS["hold"]
-        assert changes.hold(self.database, job.row, "r", self.now) is may
+        assert bool(changes.hold(self.database, [job.row], "r", self.now)) is may
         job.state = State.HELD if may else job.state
 
     @precondition(lambda self: self.jobs)
     @rule(number=st.integers(0, 20))
     def unhold(self, number: int) -> None:
         job = self.pick(number)
-        assert changes.unhold(self.database, job.row, self.now) is (job.state is State.HELD)
+        assert bool(changes.unhold(self.database, [job.row], self.now)) is (job.state is State.HELD)
         if job.state is State.HELD:
             job.state = State.SCHEDULED if job.run_at > self.now else State.PENDING
 
@@ -190,7 +190,7 @@ class Queue(RuleBasedStateMachine):
             with pytest.raises(DuplicateJob):
                 changes.retry(self.database, [job.row], self.now, keep_attempts=keep)
             return
-        assert changes.retry(self.database, [job.row], self.now, keep_attempts=keep) == (job.state in ENDED)
+        assert bool(changes.retry(self.database, [job.row], self.now, keep_attempts=keep)) is (job.state in ENDED)
         if job.state in ENDED:
             job.counted = max(job.counted, _RETRIES) if keep else 0
             job.state, job.run_at, job.asked = State.PENDING, self.now, False
@@ -199,8 +199,8 @@ class Queue(RuleBasedStateMachine):
     @rule(number=st.integers(0, 20))
     def remove(self, number: int) -> None:
         job = self.pick(number)
-        gone = changes.remove(self.database, [job.row])
-        assert gone == ([] if job.state is State.PROCESSING else [job.row])
+        gone = changes.remove(self.database, [job.row], self.now)
+        assert bool(gone) is (job.state is not State.PROCESSING)
         if gone:
             self.jobs.remove(job)
 
