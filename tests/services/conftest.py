@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "worker"))
+
 from worker_home import Home, worker_home
 
 

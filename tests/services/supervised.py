@@ -9,10 +9,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from real_home import until
 
 from queuectl.pools.presence import sightings
 from queuectl.services.supervisord.programs import units_of
@@ -120,15 +121,7 @@ class Supervised:
         self.until(lambda: self.job(ident)["state"] == state, f"{ident} is {state}")
         return self.job(ident)
 
-    @staticmethod
-    def until(condition: Callable[[], Any], what: str, seconds: float = 20) -> Any:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            found = condition()
-            if found:
-                return found
-            time.sleep(0.02)
-        raise AssertionError(f"waited {seconds} s in vain: {what}")
+    until = staticmethod(until)
 
 
 @contextmanager

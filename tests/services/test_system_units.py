@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
-import string
 import tempfile
 
 import pytest
 from hypothesis import example, given, settings
-from hypothesis import strategies as st
-from test_supervisord_config import read_back
+from test_supervisord_config import NASTY, read_back
 
 from queuectl.domain.settings import Pool
 from queuectl.errors import ConfigError
@@ -25,15 +23,6 @@ SITE = Site("/h", None, ("/usr/bin/python3", "-m", "queuectl"), "/h/logs", "/h/s
 UNIT = WorkerUnit("default", 0)
 PERSON = Scope(True, "/home/a/.config/systemd/user", "default.target")
 
-NASTY = st.text(
-    st.one_of(
-        st.sampled_from(" ;#%'\"\\$`&|<>()[]{}=:,~*?!-\u00a0\u3000äß語\U0001f600"),
-        st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/"),
-        st.sampled_from(string.ascii_letters),
-    ),
-    min_size=1,
-    max_size=30,
-)
 PLAIN = NASTY.filter(lambda text: text == text.strip() and not any(each in text for each in (" ;", " #")))
 
 
