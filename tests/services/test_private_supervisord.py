@@ -296,9 +296,9 @@ def test_a_pidfile_whose_number_is_somebody_elses_now_is_no_daemon(home: Home) -
 
 
 def test_a_daemon_that_lost_its_socket_is_not_doubled(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("queuectl.services.supervisord.daemon.PATIENCE", 0.3)
     home.manager.start(units(0))
     home.wait_running("default-0")
+    monkeypatch.setattr("queuectl.services.supervisord.daemon.PATIENCE", 0.3)
     os.unlink(f"{home.path}/supervisor/supervisor.sock")
     with pytest.raises(ServiceError, match=f"pid {home.daemon()}.*runs for this home") as caught:
         home.manager.start(units(0))
