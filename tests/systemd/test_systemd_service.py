@@ -220,7 +220,9 @@ def test_a_change_of_one_pool_concerns_that_pool(machine: Machine) -> None:
 
 
 def test_what_the_yaml_asks_for_is_what_systemd_does(machine: Machine) -> None:
+    # Root alone can read it: systemd hands on what is in it.
     machine.write("/etc/queuectl/env", "GREETING=hello there\n")
+    machine.sh("chmod 600 /etc/queuectl/env")
     configure(
         machine,
         "default: {workers: 3}",
