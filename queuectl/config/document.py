@@ -17,6 +17,7 @@ from queuectl.config.tree import MAX_BYTES, UNTEXT, Node, Trap
 from queuectl.errors import ConfigError, Problem
 
 MAX_DEPTH = 20
+_TOO_DEEP = f"expected at most {MAX_DEPTH} levels of nesting, got more"
 MAX_NODES = 20_000
 """Values in a file, counting what aliases stand for: a few lines of aliases can stand for billions."""
 
@@ -93,6 +94,8 @@ class _Composer:
         if "\t" in written[: len(written) - len(written.lstrip())]:
             return "not valid YAML: expected spaces before the key, got a tab"
         said = [getattr(error, name, None) for name in ("context", "problem")]
+        if "nesting depth" in str(said[1]):  # later versions of libyaml have a limit of their own
+            return _TOO_DEEP
         return "not valid YAML: " + (", ".join(part for part in said if part) or "it can't be read")
 
     def _node(self, event: Any, depth: int) -> Node:
@@ -101,7 +104,7 @@ class _Composer:
         if isinstance(event, yaml.AliasEvent):
             return self._aliased(str(event.anchor), where)
         if depth > MAX_DEPTH:
-            raise self._refuse(where, f"expected at most {MAX_DEPTH} levels of nesting, got more")
+            raise self._refuse(where, _TOO_DEEP)
         self._bound(where)
         before = self.count
         if event.tag is not None:

@@ -21,9 +21,9 @@ def test_nothing_is_lost_doubled_or_overlapped_in_a_moment_of_chaos() -> None:
     harness("--seconds", "45", seconds=390)
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(400)
 def test_nothing_is_lost_under_kills_of_a_worker_each_half_second() -> None:
-    harness("--kills-only", "--jobs", "100", seconds=140)
+    harness("--kills-only", "--jobs", "100", seconds=390)
 
 
 @pytest.mark.soak
