@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 
-_SIZE = 512 * 2**20
+_SIZE = 8 * 2**30
+"""Bytes, of which only those take room that are written: nothing is forgotten in a run, and an hour has many jobs."""
 
 
 def _image(run: str) -> str:
