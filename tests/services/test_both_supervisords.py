@@ -247,3 +247,15 @@ def test_reloads_hurt_no_job_and_keep_the_pids(supervised: Supervised) -> None:
     assert supervised.workers() == supervised.programs() == supervised.ready() == pids
     for name in pids:
         assert supervised.queuectl("worker", "logs", name, "--tail", "10000").count("worker.reloaded") >= 5
+
+
+def test_a_database_that_is_not_there_yet_is_waited_for(supervised: Supervised) -> None:
+    supervised.install()
+    later = f"{supervised.home}/later"
+    supervised.configure("kill_grace: 1", f"kill_grace: 1\ndatabase: sqlite:///{later}/queue.db")
+    supervised.ctl("restart", "queuectl-default-0")
+    supervised.until(lambda: "worker.waiting" in supervised.queuectl("worker", "logs", "default-0"), "it says so")
+    pid = supervised.processes()["default-0"]
+    os.mkdir(later, 0o700)
+    supervised.until(lambda: supervised.states()["default-0"] == "running", "it serves")
+    assert supervised.processes()["default-0"] == pid
