@@ -7,6 +7,7 @@ import pwd
 import sys
 
 from queuectl.config.installation import SYSTEM_HOME, Installation, database_file
+from queuectl.config.ownership import login
 from queuectl.domain.settings import Settings
 from queuectl.errors import ConfigError, Problem, ServiceError
 from queuectl.services import manifest
@@ -73,7 +74,7 @@ def site(settings: Settings, installation: Installation, program: tuple[str, ...
         ServiceError: root asks, and the home belongs to nobody who is known.
     """
     owner = _owner(installation.home)
-    account = settings.service.user or owner or _name(os.geteuid())
+    account = settings.service.user or owner or login(os.geteuid())
     return Site(
         home=installation.home,
         config_file=installation.config_file if installation.explicit_config else None,
@@ -155,13 +156,6 @@ def _owner(home: str) -> str | None:
             f"{home} belongs to user {uid}, who is in no list of users: its workers can't be run as that user",
             hint=f"chown the home, or run queuectl as user {uid}",
         ) from None
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def _home_of(account: str) -> str:

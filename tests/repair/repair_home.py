@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-from typing import Any, NamedTuple
+from typing import Any
 
 import peewee
-from real_home import QUEUECTL, Home
+from real_home import QUEUECTL, Home, Said
 
 sqlite3 = peewee.sqlite3  # the library that is in this process already: two would drop each other's locks
-
-
-class Said(NamedTuple):
-    """How a command ended, and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 def run(home: Home, *words: str, **settings: str) -> Said:

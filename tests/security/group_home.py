@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from real_home import QUEUECTL
+from real_home import QUEUECTL, Said
 
 GROUP = "qteam"
 GID = 61010
@@ -48,18 +46,6 @@ def _opening() -> str:
         for number, path in enumerate(kept):
             script += f'mkdir -p {path}; mount --bind "$1/kept{number}" {path}; umount "$1/kept{number}"\n'
     return script + "true)\n"
-
-
-class Said(NamedTuple):
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 class GroupHome:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from queuectl import Queue
 from queuectl.domain.job import Job
@@ -50,6 +50,18 @@ def sleepers(seconds: str) -> list[int]:
                 if words == [b"sleep", seconds.encode()] and alive(int(name)):
                     found.append(int(name))
     return found
+
+
+class Said(NamedTuple):
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
 
 
 class Home:
