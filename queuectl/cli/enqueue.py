@@ -39,6 +39,7 @@ _job_options = options(
     click.option("--at", metavar="TIME", help="Run it then: 22:00, tomorrow 6:30, 2026-11-24 06:45."),
     click.option("--cwd", metavar="DIR", help="Where to run it, instead of here."),
     click.option("--env", multiple=True, metavar="K=V", help="Set a variable of its environment; repeatable."),
+    click.option("--env-file", metavar="FILE", help="Read variables from it at each start: for secrets."),
     click.option("--tag", "tags", multiple=True, metavar="TAG", help="Mark it, to find it again; repeatable."),
     click.option("--key", metavar="KEY", help="Refuse it while a job with this key has not ended."),
 )

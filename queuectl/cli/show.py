@@ -96,6 +96,7 @@ def _facts(job: Job, moments: Moments, person: bool, unmasked: bool) -> list[tup
         ("Key", Cell(job.unique_key or "")),
         ("Directory", Cell(spec.cwd)),
         ("Environment", Cell(", ".join(f"{name}={value}" if unmasked else name for name, value in env.items()))),
+        ("Variables from", Cell(spec.env_file or "")),
         ("Input", Cell(f"{len(spec.stdin.encode())} bytes" if spec.stdin else "")),
         ("Timeout", Cell(format_duration(spec.timeout_ms / 1000) if spec.timeout_ms else "none")),
         ("Executions", Cell(f"{job.attempts} of {job.max_retries + 1}")),

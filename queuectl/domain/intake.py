@@ -184,6 +184,7 @@ _SPEC_KEYS: dict[str, tuple[str, Callable[[object], object]]] = {
     "argv": ("argv", _argv),
     "cwd": ("cwd", lambda value: _text(value, "a directory", 4095)),
     "env": ("env", _env),
+    "env_file": ("env_file", lambda value: _text(value, "a file", 4095)),
     "stdin": ("stdin", lambda value: value if value == "" else _text(value, "a text", MAX_STDIN)),
     "timeout": ("timeout_ms", _millis),
     "kill_grace": ("kill_grace_ms", _millis),
@@ -245,7 +246,9 @@ def read_job(raw: object, given: Defaults) -> NewJob:
         )
     if "argv" in spec:
         spec["command"] = shlex.join(cast("tuple[str, ...]", spec["argv"]))
-    spec["cwd"] = _directory(given.cwd, cast("str | None", spec.get("cwd")))
+    spec["cwd"] = _path("cwd", given.cwd, cast("str", spec.get("cwd", "")))
+    if "env_file" in spec:
+        spec["env_file"] = _path("env_file", given.cwd, cast("str", spec["env_file"]))
     run_at = _run_at(job, given.now)
     state = (
         State.HELD if given.held else State.SCHEDULED if run_at is not None and run_at > given.now else State.PENDING
@@ -262,15 +265,13 @@ def read_job(raw: object, given: Defaults) -> NewJob:
     )
 
 
-def _directory(base: str, given: str | None) -> str:
-    path = base if given is None else os.path.join(base, os.path.expanduser(given))
+def _path(key: str, base: str, given: str) -> str:
+    path = os.path.join(base, os.path.expanduser(given)) if given else base
     try:
         path.encode()
     except UnicodeEncodeError:
         # A name on disk may be any bytes; what the queue keeps is text.
-        raise InvalidJob(
-            f'"cwd": expected a directory with a name in valid UTF-8, got {shown(path)}', key="cwd"
-        ) from None
+        raise InvalidJob(f'"{key}": expected a path in valid UTF-8, got {shown(path)}', key=key) from None
     return path
 
 

@@ -20,6 +20,8 @@ class Spec(NamedTuple):
     """Run without a shell, instead of `command`."""
     cwd: str = "/"
     env: Mapping[str, str] | None = None
+    env_file: str | None = None
+    """Variables that are read when an attempt starts; those of `env` win."""
     stdin: str | None = None
     timeout_ms: int = 0
     """How long an attempt may run; 0 = no limit."""

@@ -14,7 +14,7 @@ from queuectl.execution.oom import expendable
 
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 """The exit codes that a shell gives for a program that it can't run, or can't find."""
-_HOST = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC})
+SHORTAGES = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC})
 """What is short here isn't the job's fault."""
 
 
@@ -81,7 +81,7 @@ def _filled(text: str) -> int:
 def _reason(error: OSError | ValueError, spec: Spec, program: str) -> CannotRun | NoRoom:
     if isinstance(error, ValueError):
         return CannotRun(NOT_EXECUTABLE, str(error))
-    if error.errno in _HOST:
+    if error.errno in SHORTAGES:
         return NoRoom(f"can't start a process: {error.strerror}")
     if error.filename == spec.cwd != program:
         return CannotRun(NOT_EXECUTABLE, f"{spec.cwd}: the working directory: {error.strerror}")

@@ -95,7 +95,7 @@ WHERE id IN ({ids})
 RETURNING id, public_id, queue, claim_seq, attempts, max_retries
 """
 _SPECS = """
-SELECT job_id, command, argv, cwd, env, stdin, timeout_ms, kill_grace_ms, backoff_base, backoff_max_ms,
+SELECT job_id, command, argv, cwd, env, env_file, stdin, timeout_ms, kill_grace_ms, backoff_base, backoff_max_ms,
     backoff_jitter, no_retry_exit_codes, output_limit, tags, description
 FROM job_specs WHERE job_id IN ({ids})
 """
@@ -254,12 +254,13 @@ def cancel_requests(database: Database, worker: int) -> list[tuple[int, int]]:
 
 def spec_of(row: Row) -> Spec:
     """A Spec from the columns of job_specs, in the order of Spec's fields."""
-    command, argv, cwd, env, stdin, timeout, grace, base, longest, jitter, codes, limit, tags, description = row
+    command, argv, cwd, env, file, stdin, timeout, grace, base, longest, jitter, codes, limit, tags, description = row
     return Spec(
         command=command,
         argv=tuple(json.loads(argv)) if argv else None,
         cwd=cwd,
         env=json.loads(env) if env else None,
+        env_file=file,
         stdin=stdin,
         timeout_ms=timeout,
         kill_grace_ms=grace,

@@ -20,9 +20,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _SPEC = """
 INSERT INTO job_specs (
-    job_id, command, argv, cwd, env, stdin, timeout_ms, kill_grace_ms, backoff_base, backoff_max_ms,
+    job_id, command, argv, cwd, env, env_file, stdin, timeout_ms, kill_grace_ms, backoff_base, backoff_max_ms,
     backoff_jitter, no_retry_exit_codes, output_limit, tags, description, enqueued_by
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _LOOKED_UP_AT_ONCE = 500
 
@@ -89,6 +89,7 @@ def _spec_rows(jobs: Sequence[NewJob], first: int, actor: str) -> Iterator[tuple
             _packed(spec.argv),
             spec.cwd,
             _packed(spec.env),
+            spec.env_file,
             spec.stdin,
             spec.timeout_ms,
             spec.kill_grace_ms,

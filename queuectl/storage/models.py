@@ -38,6 +38,7 @@ class SpecRow(peewee.Model):
     argv = peewee.TextField(null=True)
     cwd = peewee.TextField()
     env = peewee.TextField(null=True)
+    env_file = peewee.TextField(null=True)
     stdin = peewee.TextField(null=True)
     timeout_ms = peewee.BigIntegerField()
     kill_grace_ms = peewee.BigIntegerField()

@@ -41,6 +41,7 @@ _SPEC = (
     SpecRow.argv,
     SpecRow.cwd,
     SpecRow.env,
+    SpecRow.env_file,
     SpecRow.stdin,
     SpecRow.timeout_ms,
     SpecRow.kill_grace_ms,

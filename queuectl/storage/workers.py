@@ -66,8 +66,9 @@ def open_attempts(database: Database, row: int) -> list[OpenAttempt]:
             """
             SELECT j.id, j.public_id, j.queue, j.claim_seq, j.attempts, j.max_retries,
                 a.slot, a.pid, a.proc_starttime,
-                s.command, s.argv, s.cwd, s.env, s.stdin, s.timeout_ms, s.kill_grace_ms, s.backoff_base,
-                s.backoff_max_ms, s.backoff_jitter, s.no_retry_exit_codes, s.output_limit, s.tags, s.description
+                s.command, s.argv, s.cwd, s.env, s.env_file, s.stdin, s.timeout_ms, s.kill_grace_ms,
+                s.backoff_base, s.backoff_max_ms, s.backoff_jitter, s.no_retry_exit_codes, s.output_limit, s.tags,
+                s.description
             FROM jobs j
             JOIN job_specs s ON s.job_id = j.id
             JOIN attempts a ON a.job_id = j.id AND a.number = j.claim_seq

@@ -10,6 +10,7 @@ from queuectl.domain.clock import now_ms
 from queuectl.domain.settings import Pool
 from queuectl.domain.states import Outcome
 from queuectl.execution import tree
+from queuectl.execution.env_file import read_env_file
 from queuectl.execution.environment import inherited
 from queuectl.execution.mark import VARIABLE, Mark, mark_of
 from queuectl.execution.output import Output
@@ -72,15 +73,17 @@ class Slots:
         return None
 
     def _environment_of(self, claim: Claim, mark: Mark) -> dict[bytes, bytes]:
+        spec = claim.spec
+        filed = read_env_file(spec.env_file) if spec.env_file else {}
         own = {
-            **(claim.spec.env or {}),
+            **(spec.env or {}),
             "QUEUECTL_JOB_ID": claim.id,
             "QUEUECTL_ATTEMPT": str(claim.number),
             "QUEUECTL_QUEUE": claim.queue,
             "QUEUECTL_SLOT": str(claim.slot),
             VARIABLE: mark.text,
         }
-        return self._environment | {name.encode(): value.encode() for name, value in own.items()}
+        return self._environment | filed | {name.encode(): value.encode() for name, value in own.items()}
 
     def _keep(self, attempt: Attempt) -> None:
         """Keep the attempt's file for the slot's next one, unless it was moved to its place."""

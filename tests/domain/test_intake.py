@@ -38,6 +38,8 @@ GOOD: list[tuple[str, object, object]] = [
     ("cwd", "/abs", "/abs"),
     ("env", {}, {}),
     ("env", {"A": "", "B": "x=y"}, {"A": "", "B": "x=y"}),
+    ("env_file", "secrets.env", "/srv/app/secrets.env"),
+    ("env_file", "/etc/app/env", "/etc/app/env"),
     ("stdin", "", ""),
     ("stdin", "é" * (MAX_STDIN // 2), "é" * (MAX_STDIN // 2)),
     ("timeout", 0, 0),
@@ -82,6 +84,7 @@ BAD: list[tuple[str, object]] = [
         for wrong in (-1, math.nan, math.inf, True, "x", None, 10**400, 10**5000, "٣s", 101 * 365 * 86400)
     ],
     *[("cwd", wrong) for wrong in ("", "a\0b", "\ud800", "d" * 4096, 3, None)],
+    *[("env_file", wrong) for wrong in ("", "a\0b", "\ud800", "d" * 4096, 3, ["a"], None)],
     *[("env", wrong) for wrong in ([], "A=1", {"": "x"}, {"A=B": "x"}, {"A\0": "x"}, {"A": 1}, {"A": None}, {1: "x"})],
     *[("env", wrong) for wrong in ({"A": "\0"}, {"A": "\ud800"}, {"\ud800": "x"}, {"A": "x" * MAX_COMMAND})],
     *[("stdin", wrong) for wrong in ("\0", "\ud800", "x" * (MAX_STDIN + 1), 5, None)],

@@ -70,6 +70,33 @@ def test_the_job_gets_them_and_the_log_does_not(queue: Home) -> None:
     assert SECRET not in said + worker.stderr.read().decode()
 
 
+def test_what_stands_in_a_file_gets_to_the_job_and_nowhere_else(home: Home) -> None:
+    file = Path(home.path, "app.env")
+    file.write_text(f"TOKEN={SECRET}\nHERE=file\n")
+    file.chmod(0o600)
+    words = ["--env-file", str(file), "--env", "HERE=own", "--id", "one", "--", "sh", "-c", "echo ${#TOKEN} $HERE"]
+    home.cli("enqueue", *words)
+    home.cli("worker", "run", "--drain")
+    assert home.cli("logs", "one") == f"{len(SECRET)} own\n"
+    assert home.document("show", "one", "--env")["env_file"] == str(file)
+    home.cli("db", "backup", os.path.join(home.path, "copy.db"))
+    file.unlink()
+    kept = [path for path in Path(home.path).rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
+    assert kept == []
+
+
+def test_a_file_is_read_at_each_start(home: Home) -> None:
+    file = Path(home.path, "app.env")
+    home.worker()
+    job = home.enqueue('test -n "$TOKEN"', env_file=str(file), max_retries=0)
+    ended = home.ended(job)
+    assert (ended.state.value, ended.last.exit_code) == ("dead", 126)
+    assert ended.last.error == f"{file}: the file of variables: No such file or directory"
+    file.write_text("TOKEN=1")
+    home.cli("retry", job)
+    assert home.ended(job).state.value == "completed"
+
+
 def test_a_bad_value_is_not_repeated_by_the_complaint(home: Home) -> None:
     home.cli("enqueue", json.dumps({"command": "true", "env": {"TOKEN": f"{SECRET}\0"}}), code=2)
 

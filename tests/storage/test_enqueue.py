@@ -115,6 +115,7 @@ VALUES: dict[str, st.SearchStrategy[object]] = {
     "run_at": st.sampled_from(["1970-01-01T00:00:00Z", "2026-11-24T06:45:00.123+05:30", "9999-12-31T23:59:59Z"]),
     "delay": st.one_of(st.integers(0, 10**9), st.floats(0, 10**9), st.just("36500d")),
     "cwd": texts,
+    "env_file": texts,
     "env": st.dictionaries(texts.filter(lambda name: "=" not in name), st.one_of(st.just(""), texts), max_size=3),
     "stdin": st.one_of(st.just(""), texts),
     "timeout": st.floats(0, 10**9),

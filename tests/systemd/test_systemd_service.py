@@ -268,6 +268,20 @@ def test_what_the_yaml_asks_for_is_what_systemd_does(machine: Machine) -> None:
     assert machine.wait_job(job, "completed")["output"] == "hello there\n5\ngames\n4096\n"
 
 
+@pytest.mark.parametrize("profile", ["compatible", "strict"])
+def test_a_job_finds_the_credentials_of_its_service(machine: Machine, profile: str) -> None:
+    machine.write("/etc/queuectl/token", "hunter2-3b1f")
+    machine.sh("chmod 600 /etc/queuectl/token")
+    pool = f"workers: 1, hardening: {profile}, directives: {{LoadCredential: 'token:/etc/queuectl/token'}}"
+    configure(machine, "default: {workers: 3}", f"default: {{{pool}}}")
+    machine.queuectl("service", "install")
+    for _ in range(2):
+        job = machine.enqueue("sh", "-c", 'cat "$CREDENTIALS_DIRECTORY/token"')
+        assert machine.wait_job(job, "completed")["output"] == "hunter2-3b1f"
+        # The next program of the worker has them, too.
+        machine.queuectl("worker", "reload")
+
+
 def test_a_broken_configuration_ends_in_78_and_no_loop(machine: Machine) -> None:
     machine.queuectl("service", "install")
     configure(machine, "kill_grace: 1", "kill_grace: sometimes")

@@ -123,6 +123,9 @@ be_the_machine() {
     [ "$(kind /)" = overlayfs ] || die $EX_UNSAFE "/ is no overlay"
     for each in /tmp /run; do [ "$(kind $each)" = tmpfs ] || die $EX_UNSAFE "$each is not private"; done
     [ "$(identity /tmp)" != "$host_tmp" ] || die $EX_UNSAFE "/tmp is the host's"
+    # As a real boot has it: what a service's start mounts (its credentials) is seen here. The host's mounts were left behind
+    # with `--propagation private`, so none is among these peers.
+    mount --make-rshared /
     : > "/run/isolated-${work##*/}"  # whoever looks for this mark finds it in no other place
     local path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
     exec env -i container=throw-away PATH=$path /lib/systemd/systemd --system --log-target=journal-or-kmsg --show-status=no

@@ -69,6 +69,7 @@ def job_document(job: Job, *, unmasked: bool = False) -> Document:
         "argv": list(spec.argv) if spec.argv else None,
         "cwd": spec.cwd,
         "env": {name: value if unmasked else MASK for name, value in (spec.env or {}).items()},
+        "env_file": spec.env_file,
         "stdin": spec.stdin,
         "unique_key": job.unique_key,
         "backoff_base": spec.backoff_base,

@@ -6,9 +6,13 @@ can serve a newer minor; a newer major is refused.
 
 from __future__ import annotations
 
-from queuectl.storage.migrations import m1000_jobs, m1001_audit
+from queuectl.storage.migrations import m1000_jobs, m1001_audit, m1002_env_file
 
-STEPS: tuple[tuple[int, tuple[str, ...]], ...] = ((1000, m1000_jobs.SQLITE), (1001, m1001_audit.SQLITE))
+STEPS: tuple[tuple[int, tuple[str, ...]], ...] = (
+    (1000, m1000_jobs.SQLITE),
+    (1001, m1001_audit.SQLITE),
+    (1002, m1002_env_file.SQLITE),
+)
 """(version after the step, its statements), in order."""
 
 VERSION = STEPS[-1][0]
