@@ -3,13 +3,16 @@ for dead, nothing runs twice."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import struct
 import subprocess
 import time
 from datetime import datetime
 from pathlib import Path
 
+import psutil
 import pytest
 from building import build
 from real_home import Home, until
@@ -71,6 +74,31 @@ def test_a_retry_waits_for_its_time_over_a_step_and_runs_once(home: Home, clock:
     clock.step(0)
     ended = home.ended(job)
     assert (ended.state.value, ended.attempts) == ("completed", 2)
+
+
+def test_a_machine_that_slept_for_hours_goes_on_where_it_was(home: Home, clock: Clock) -> None:
+    """As processes see it: all stand still, and when they go on the wall clock has moved, but not the monotonic one."""
+    gate = os.path.join(home.path, "gate")
+    workers = [home.worker("--instance", str(n), concurrency=2, job_lock_timeout="10s") for n in range(2)]
+    running = [home.enqueue(f"until [ -e {gate} ]; do sleep 0.1; done", timeout=60) for _ in range(3)]
+    # All of these come due while it sleeps; some are retries.
+    late = [home.enqueue("true", delay="1h") for _ in range(20)]
+    again = home.enqueue('[ "$QUEUECTL_ATTEMPT" = 2 ]', backoff_base=1000, backoff_max=HOUR, backoff_jitter=0)
+    until(lambda: all(home.queue.get(job).state.value == "processing" for job in running), "all to run")
+    home.in_state(again, "failed")
+    tree = [process for worker in workers for process in psutil.Process(worker.pid).children(recursive=True)]
+    everything = [*(worker.pid for worker in workers), *(process.pid for process in tree)]
+    for pid in everything:
+        os.kill(pid, signal.SIGSTOP)
+    clock.step(8 * HOUR)
+    for pid in reversed(everything):
+        with contextlib.suppress(ProcessLookupError):  # a `sleep` of a job that was frozen before its parent
+            os.kill(pid, signal.SIGCONT)
+    for job in (*late, again):
+        assert home.ended(job).state.value == "completed"
+    open(gate, "w").close()
+    assert [home.ended(job).attempts for job in (*running, *late, again)] == [1] * 23 + [2]
+    assert [worker.poll() for worker in workers] == [None, None]
 
 
 # When the clocks of Berlin go forward, and back.
