@@ -10,11 +10,10 @@ import os
 import sys
 import time
 
-sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "manual"))
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 
 import checklist
-from checklist import fresh_home
-from real_home import sleepers
+from real_home import fresh_home, sleepers
 
 
 def test_enqueue_takes_json_a_file_a_command_and_lines() -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import sys
 
-sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "manual"))
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 
 import checklist
-from checklist import Home, fresh_home
+from real_home import Home, fresh_home
 
 
 def deaths(home: Home) -> list[str]:

@@ -13,11 +13,10 @@ from collections import Counter
 from datetime import datetime
 from itertools import pairwise
 
-sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "manual"))
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 
 import checklist
-from checklist import Home, fresh_home
-from real_home import alive, sleepers, until
+from real_home import Home, alive, fresh_home, sleepers, until
 
 
 def workers(home: Home) -> list[int]:

@@ -12,9 +12,9 @@ import re
 import subprocess
 import sys
 
-sys.path.insert(0, "/src/tests/bare")
+sys.path.insert(0, "/src/tests/support")
 
-from within import changed, files, shell
+from bare_within import changed, files, shell
 
 
 def typed(line: str) -> str:

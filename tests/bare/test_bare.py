@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from root import HERE, report_of
+from bare_root import report_of
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory) -> dict:
-    return report_of(HERE / "inside.py", tmp_path_factory.mktemp("bare"))
+    return report_of(Path(__file__).with_name("inside.py"), tmp_path_factory.mktemp("bare"))
 
 
 pytestmark = pytest.mark.timeout(600)

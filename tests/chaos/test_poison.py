@@ -150,11 +150,10 @@ def fill_the_disk(home: Home, script: str) -> None:
 @as_root
 @pytest.mark.parametrize("script", ["cat /dev/zero", "yes", "cat /dev/zero & cat /dev/zero; sleep 1; exit 1"])
 def test_one_that_fills_the_disk_with_its_output(script: str) -> None:
-    path = os.pathsep.join([_HERE, os.path.join(_HERE, "..", "worker")])
     mount = 'mount -t tmpfs -o size=96m none /mnt && mkdir /mnt/home && exec "$@"'
     ran = subprocess.run(
         ["unshare", "-m", "sh", "-c", mount, "sh", sys.executable, "-c", ON_A_DISK, script],
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         timeout=110,

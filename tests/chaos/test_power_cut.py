@@ -49,7 +49,7 @@ class Machine:
             "LD_PRELOAD": self.library,
             "FORGETFUL_HOME": str(self.home),
             "FORGETFUL_SHADOW": str(shadow),
-            "PYTHONPATH": os.path.join(_HERE, "..", "storage"),
+            "PYTHONPATH": os.pathsep.join(sys.path),
         }
         self._keep_what_is_there(environment)
         before = len(self.acknowledged())

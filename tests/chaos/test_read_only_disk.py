@@ -92,10 +92,9 @@ def test_a_disk_that_turns_read_only_ends_no_worker_and_loses_nothing(scene, tmp
     run = str(tmp_path)
     (tmp_path / "home").mkdir()
     make_disk(run)
-    path = os.pathsep.join([_HERE, os.path.join(_HERE, "..", "worker")])
     done = subprocess.run(
         ["unshare", "-m", sys.executable, "-c", IN_A_NAMESPACE, scene.__name__, run],
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         timeout=110,

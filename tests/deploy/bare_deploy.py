@@ -10,9 +10,9 @@ import os
 import re
 import sys
 
-sys.path.insert(0, "/src/tests/bare")
+sys.path.insert(0, "/src/tests/support")
 
-from within import changed, files, shell
+from bare_within import changed, files, shell
 
 NOT_OURS = ("/src", "/run", "/var/log", "/var/lib/queuectl", "/etc/queuectl")
 OF_THE_USER = re.compile(r"/etc/(passwd|group|shadow|gshadow|subuid|subgid)-?|/etc/\.pwd\.lock")

@@ -6,12 +6,10 @@ import os
 import sys
 from pathlib import Path
 
+from bare_root import pip_environment
+from machine import Machine
+
 HERE = Path(__file__).parent
-sys.path += [str(HERE.parent / "systemd"), str(HERE.parent / "bare")]
-
-from machine import Machine  # noqa: E402
-from root import pip_environment  # noqa: E402
-
 REPOSITORY = HERE.parents[1]
 SOURCE = "/tmp/checkout"
 SCRIPT = f"{SOURCE}/deploy/install.sh"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from deployed import HERE  # it has the path of the next
-from root import report_of
+from bare_root import report_of
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    return report_of(HERE / "bare_deploy.py", tmp_path_factory.mktemp("bare"))
+    return report_of(Path(__file__).with_name("bare_deploy.py"), tmp_path_factory.mktemp("bare"))
 
 
 def test_the_script_there_and_back(report: dict) -> None:

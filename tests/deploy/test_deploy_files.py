@@ -72,7 +72,7 @@ def test_the_shell_can_read_it(shell: str, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "script", ["deploy/install.sh", ".ci/run", "tests/bare/machine.sh", "tests/systemd/with-systemd.sh"]
+    "script", ["deploy/install.sh", ".ci/run", "tests/support/bare_machine.sh", "tests/support/with-systemd.sh"]
 )
 def test_shellcheck_is_silent(script: str) -> None:
     argv = [needs("shellcheck"), DEPLOY.parent / script]

@@ -259,11 +259,10 @@ def on_a_disk(options: str, script: str, *arguments: str) -> str:
     """Run the Python `script` with a tmpfs of its own at /mnt; its output."""
     if os.geteuid() != 0:
         pytest.skip("needs root, to mount")
-    here = os.path.dirname(os.path.abspath(__file__))
     command = f'mount -t tmpfs -o {options} none /mnt && exec "$@"'
     ran = subprocess.run(
         ["unshare", "-m", "sh", "-c", command, "sh", sys.executable, "-c", script, *arguments],
-        env={**os.environ, "PYTHONPATH": f"{here}:{os.environ.get('PYTHONPATH', '')}"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         timeout=60,

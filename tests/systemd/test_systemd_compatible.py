@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import pytest
 from machine import CONFIG, HOME, QUEUECTL, UNITS, Machine, booted
+from real_home import until
 
 PROFILES = ("compatible", "strict")
 PYTHON = os.path.realpath(sys.executable)
@@ -279,7 +280,7 @@ def test_the_machine_itself_takes_nothing(machine: Machine, seen: Seen) -> None:
 def test_a_port_that_a_job_opens_is_reached_from_outside(machine: Machine, seen: Seen, profile: str) -> None:
     path = f"{HOME}/port-{profile}"
     job = machine.enqueue(PYTHON, "-c", LISTEN, path, options=("--queue", profile, "--max-retries", "0"))
-    machine.until(lambda: machine.code("test", "-e", path) == 0, "it listens", 60)
+    until(lambda: machine.code("test", "-e", path) == 0, "it listens", 60)
     answer = "import socket, sys; print(socket.create_connection(('127.0.0.1', int(sys.argv[1]))).makefile().read())"
     assert machine.run(PYTHON, "-c", answer, machine.read(path)) == "served\n"
     machine.wait_job(job, "completed", 60)

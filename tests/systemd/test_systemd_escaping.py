@@ -9,12 +9,13 @@ import sys
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from machine import HERE, UNITS, Machine
+from machine import UNITS, Machine
 
 from queuectl.services.manager import Site, WorkerUnit, command
 from queuectl.services.systemd.rendering import render
 from queuectl.services.systemd.scope import SYSTEM
 
+DUMP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "dump.py")
 NASTY = st.text(
     st.one_of(
         st.sampled_from(" ;#%'\"\\$`&|<>()[]{}=:,~*?!-@+\u00a0\u3000\u2028äß語\U0001f600"),
@@ -59,7 +60,7 @@ def test_systemd_reads_every_path_and_word_as_it_was(shared: Machine, values: li
         site = Site(
             home=f"/srv/{home}",
             config_file=f"/etc/{config}",
-            program=(os.path.realpath(sys.executable), f"{HERE}/dump.py", out, word),
+            program=(os.path.realpath(sys.executable), DUMP, out, word),
             logs="/l",
             supervisor="/s",
             shutdown_timeout=60,

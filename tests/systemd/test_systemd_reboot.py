@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from machine import booted
+from real_home import until
 
 BOOT, NEXT_BOOT = str(uuid.uuid4()), str(uuid.uuid4())
 
@@ -30,17 +31,17 @@ def test_after_a_reboot_the_pool_comes_up_and_finishes_what_ran(
     with booted(*options, "-b", BOOT) as machine:
         machine.queuectl("service", "install", *place)
         job = machine.queuectl("enqueue", *place, "--", "sh", "-c", script).strip()
-        machine.until(lambda: (state / "mark").exists(), "it runs", 60)
+        until(lambda: (state / "mark").exists(), "it runs", 60)
         # PID 1 is killed now, and all with it: a power cut, to what runs there.
     assert sorted(each.name for each in units.iterdir())[0] == "multi-user.target.wants"
     with booted(*options, "-b", boot) as machine:
-        machine.until(
+        until(
             lambda: machine.document("show", job, *place)["state"] == "completed", "it is finished after the boot", 60
         )
         found = machine.document("show", job, *place)
         assert found["attempts"] == attempts
         assert [attempt["outcome"] for attempt in found["attempts_log"]] == [outcome, "completed"]
-        machine.until(
+        until(
             lambda: {each["state"] for each in machine.document("worker", "status", *place)} == {"running"},
             "all workers are up",
             60,

@@ -9,6 +9,7 @@ import time
 
 import pytest
 from machine import CONFIG, HOME, QUEUECTL, UNITS, Machine
+from real_home import until
 
 from queuectl.services.manager import WorkerUnit
 from queuectl.services.systemd.rendering import name
@@ -96,7 +97,7 @@ def test_a_killed_worker_is_back_within_two_seconds_and_its_job_retried(machine:
     worker = machine.job(job)["worker"]
     machine.run("kill", "-KILL", str(before[worker]))
     began = time.monotonic()
-    machine.until(
+    until(
         lambda: (
             (now := machine.show(unit(worker), "ActiveState", "MainPID"))["ActiveState"] == "active"
             and now["MainPID"] not in ("0", str(before[worker]))
@@ -123,7 +124,7 @@ def test_twenty_kills_in_a_row(machine: Machine) -> None:
         f" until pid=$(systemctl show --property=MainPID --value {service}); [ $pid != 0 ]; do sleep 0.01; done;"
         " kill -KILL $pid; sleep 0.3; done"
     )
-    machine.until(lambda: set(machine.states().values()) == {"running"}, "all run", 3 - 0.3)
+    until(lambda: set(machine.states().values()) == {"running"}, "all run", 3 - 0.3)
     assert machine.show(service, "ActiveState", "NRestarts") == {"ActiveState": "active", "NRestarts": "20"}
 
 
@@ -135,7 +136,7 @@ def test_a_stopped_process_is_found_by_the_watchdog(machine: Machine) -> None:
     worker = machine.job(job)["worker"]
     pid = machine.workers()[worker]
     machine.run("kill", "-STOP", str(pid))
-    machine.until(lambda: machine.workers()[worker] not in (None, pid), "another process", 10)
+    until(lambda: machine.workers()[worker] not in (None, pid), "another process", 10)
     assert machine.wait_job(job, "completed")["attempts"] == 2
 
 
@@ -182,7 +183,7 @@ def test_scaling_under_load_keeps_the_first_and_loses_nothing(machine: Machine) 
     assert len([pid for pid in machine.workers().values() if pid]) == 5
     machine.queuectl("worker", "scale", "default", "2")
     assert machine.workers() == before
-    machine.until(lambda: machine.document("status")["jobs"]["completed"] == 200, "all are done", 60)
+    until(lambda: machine.document("status")["jobs"]["completed"] == 200, "all are done", 60)
     assert machine.sh(f"cat {HOME}/marks/* | wc -l").strip() == "200"
     assert machine.sh(f"ls {HOME}/marks | wc -l").strip() == "200"
     assert {job["attempts"] for job in machine.document("list", "--limit", "0")} == {1}
@@ -286,7 +287,7 @@ def test_a_broken_configuration_ends_in_78_and_no_loop(machine: Machine) -> None
     machine.queuectl("service", "install")
     configure(machine, "kill_grace: 1", "kill_grace: sometimes")
     machine.sh(f"systemctl restart --no-block {unit('default-0')}")
-    machine.until(lambda: machine.show(unit("default-0"), "ActiveState")["ActiveState"] == "failed", "it has failed")
+    until(lambda: machine.show(unit("default-0"), "ActiveState")["ActiveState"] == "failed", "it has failed")
     time.sleep(1)
     shown = machine.show(unit("default-0"), "ActiveState", "ExecMainStatus", "NRestarts")
     assert shown == {"ActiveState": "failed", "ExecMainStatus": "78", "NRestarts": "0"}
@@ -307,13 +308,13 @@ def test_reloads_hurt_no_job_and_keep_the_pids(machine: Machine) -> None:
         for number in range(60)
     )
     machine.run(QUEUECTL, "enqueue", "--max-retries", "0", "--lines", "-", given=lines)
-    machine.until(lambda: machine.document("status")["jobs"]["processing"] == 20, "twenty run")
+    until(lambda: machine.document("status")["jobs"]["processing"] == 20, "twenty run")
     services = " ".join(unit(worker) for worker in pids)
     machine.sh(f"for i in $(seq 10); do systemctl kill --kill-who=main --signal=HUP {services}; sleep 0.1; done")
     machine.sh(f"for i in $(seq 10); do systemctl reload {services}; sleep 1; done")
     machine.run("touch", f"{HOME}/go")
     counts = ("pending", "processing")
-    machine.until(
+    until(
         lambda: (jobs := machine.document("status")["jobs"]) and not any(jobs[each] for each in counts),
         "all have ended",
         60,
@@ -331,11 +332,11 @@ def test_a_database_that_is_not_there_yet_is_waited_for(machine: Machine) -> Non
     configure(machine, "kill_grace: 1", "kill_grace: 1\ndatabase: sqlite:////srv/later/queue.db")
     machine.queuectl("service", "install", "--no-start")
     machine.run("systemctl", "start", "queuectl.target")
-    status = machine.until(lambda: machine.show(unit("default-0"), "StatusText")["StatusText"], "it says something")
-    machine.until(lambda: "wait" in machine.show(unit("default-0"), "StatusText")["StatusText"], f"not just {status}")
+    status = until(lambda: machine.show(unit("default-0"), "StatusText")["StatusText"], "it says something")
+    until(lambda: "wait" in machine.show(unit("default-0"), "StatusText")["StatusText"], f"not just {status}")
     assert machine.show(unit("default-0"), "ActiveState")["ActiveState"] == "active"
     machine.run("install", "-d", "-m", "700", "-o", "queuectl", "/srv/later")
-    machine.until(lambda: set(machine.states().values()) == {"running"}, "they run")
+    until(lambda: set(machine.states().values()) == {"running"}, "they run")
     machine.sh("rm -rf /srv/later")
 
 

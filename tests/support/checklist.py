@@ -2,26 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-import tempfile
 import traceback
-from collections.abc import Callable, Iterator
-
-sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "worker"))
-
-from real_home import Home
-
-
-@contextlib.contextmanager
-def fresh_home() -> Iterator[Home]:
-    """A queue of its own; what is started on it ends with it."""
-    home = Home(tempfile.mkdtemp(prefix="qc-", dir="/tmp"))
-    try:
-        yield home
-    finally:
-        home.close()
+from collections.abc import Callable
 
 
 def run(title: str, checks: dict[str, Callable[[], None]]) -> int:

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-HERE = Path(__file__).parent
-REPOSITORY = HERE.parent.parent
+REPOSITORY = Path(__file__).parents[2]
 PIP_FILES = ("/etc/pip.conf", "~/.pip/pip.conf", "~/.config/pip/pip.conf")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NAMESPACES = ("--mount", "--pid", "--fork", "--kill-child", "--propagation", "private")
@@ -33,7 +32,16 @@ def report_of(script: Path, scratch: Path) -> dict[str, Any]:
     source.mkdir()
     copy_source(source)
     pip = pip_environment()
-    argv = ["unshare", *NAMESPACES, HERE / "machine.sh", root, source, script, mirror(), *paths_of(pip)]
+    argv = [
+        "unshare",
+        *NAMESPACES,
+        Path(__file__).with_name("bare_machine.sh"),
+        root,
+        source,
+        script,
+        mirror(),
+        *paths_of(pip),
+    ]
     environment = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", **pip}
     done = subprocess.run(argv, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psutil
+import pytest
 
 from queuectl.services.manager import Process, Site, WorkerUnit
 from queuectl.services.supervisord.manager import PrivateSupervisord
@@ -95,6 +97,13 @@ class Home:
             if any(self.path in each for each in words) and any(word in each for each in words):
                 found.append(process)
         return found
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    # Not tmp_path, which is too long for a socket where tests run in parallel.
+    with tempfile.TemporaryDirectory(prefix="q", dir="/tmp") as top, worker_home(f"{top}/h") as made:
+        yield made
 
 
 @contextmanager

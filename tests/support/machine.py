@@ -6,10 +6,11 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from real_home import until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 QUEUECTL = os.path.join(os.path.dirname(sys.executable), "queuectl")
@@ -80,17 +81,8 @@ class Machine:
     def enqueue(self, *argv: str, options: tuple[str, ...] = ()) -> str:
         return self.queuectl("enqueue", *options, "--", *argv).strip()
 
-    def until(self, condition: Callable[[], Any], what: str, seconds: float = 15) -> Any:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            found = condition()
-            if found:
-                return found
-            time.sleep(0.02)
-        raise AssertionError(f"waited {seconds} s in vain: {what}")
-
     def wait_job(self, ident: str, state: str, seconds: float = 15) -> Any:
-        self.until(lambda: self.job(ident)["state"] == state, f"{ident} is {state}; it is {self.job(ident)}", seconds)
+        until(lambda: self.job(ident)["state"] == state, f"{ident} is {state}; it is {self.job(ident)}", seconds)
         return self.job(ident)
 
 

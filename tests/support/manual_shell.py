@@ -12,8 +12,6 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "worker"))
-
 from real_home import alive, until
 
 BIN = os.path.dirname(sys.executable)

@@ -9,8 +9,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from queuectl import Queue
@@ -157,3 +158,14 @@ class Home:
         if self._queue is not None:
             self._queue.close()
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def fresh_home() -> Iterator[Home]:
+    """A queue of its own; what is started on it ends with it."""
+    # Not pytest's tmp_path, which is too long for a socket where tests run in parallel.
+    home = Home(tempfile.mkdtemp(prefix="q-", dir="/tmp"))
+    try:
+        yield home
+    finally:
+        home.close()

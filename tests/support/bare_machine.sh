@@ -1,6 +1,6 @@
 #!/bin/bash
 # A bare Debian in memory, in namespaces of its own: nothing of it is left when this ends.
-# Usage: unshare --mount --pid --fork --kill-child --propagation private machine.sh ROOT SOURCE SCRIPT MIRROR [PATH…]
+# Usage: unshare --mount --pid --fork --kill-child --propagation private bare_machine.sh ROOT SOURCE SCRIPT MIRROR [PATH…]
 # Copies SOURCE to /src in it, shows it the PATHs of this machine, and runs SCRIPT with its python3.
 set -euo pipefail
 root=$1 source=$2 script=$3 mirror=$4
