@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from queuectl.domain.clock import now_ms
 from queuectl.execution.libc import KillTimer
@@ -23,6 +26,20 @@ class DeadMansSwitch:
         # systemd's own watchdog has the same patience, and says in the journal what it did.
         self._timer = None if os.environ.get("WATCHDOG_PID") == str(os.getpid()) else KillTimer()
         self.alive()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    @contextmanager
+    def over_an_exec(self) -> Iterator[None]:
+        """Watch what happens in here, and the program that an exec begins until it has a switch of its own.
+
+        An exec takes the other timer away, but not this one of setitimer(2), whose signal ends a program that has no
+        handler for it. The lock of the database uses the same, and isn't waited for meanwhile.
+        """
+        signal.setitimer(signal.ITIMER_REAL, self._timeout)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     def alive(self) -> None:
         """There is a sign of life."""

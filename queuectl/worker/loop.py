@@ -151,20 +151,20 @@ class Worker:
         who = self._identity
         self._notify.reloading()
         self._database.close()
-        self._reload.exec(
-            Handover(
-                who.row,
-                who.uuid,
-                self._presence.instance,
-                who.parent,
-                who.started_at,
-                self._reloads + 1,
-                self._ledger.done,
-                self._orders.state,
-                self._presence.fileno(),
-                self._slots.hand_over(),
-            )
+        handover = Handover(
+            who.row,
+            who.uuid,
+            self._presence.instance,
+            who.parent,
+            who.started_at,
+            self._reloads + 1,
+            self._ledger.done,
+            self._orders.state,
+            self._presence.fileno(),
+            self._slots.hand_over(),
         )
+        with self._switch.over_an_exec():
+            self._reload.exec(handover)
         self._notify.ready()
 
     def _serve(self, now: float) -> bool:

@@ -99,6 +99,27 @@ def test_a_lone_worker_that_is_stopped_is_ended_and_its_successor_says_so(home):
     assert sleepers(number) == []
 
 
+def test_a_program_that_hangs_when_it_takes_over_is_ended(home, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys, time\n"
+        "if 'QUEUECTL_HANDOVER' in os.environ:\n"
+        "    print(' it hangs', file=sys.stderr)\n"
+        "    time.sleep(600)\n"
+    )
+    number = f"6{time.monotonic_ns() % 10**8}"
+    job = home.enqueue(f'[ "$QUEUECTL_ATTEMPT" = 2 ] || sleep {number}', backoff_base=1, backoff_max=0)
+    home.environment["PYTHONPATH"] = str(tmp_path)
+    first = home.worker("--instance", "0", job_lock_timeout="1s")
+    until(lambda: sleepers(number), "the job to run")
+    first.send_signal(signal.SIGHUP)
+    home.await_log(first, "it hangs")
+    assert first.wait(10) == -signal.SIGALRM
+    del home.environment["PYTHONPATH"]
+    home.worker("--instance", "0")
+    assert home.ended(job).attempts == 2
+    assert sleepers(number) == []
+
+
 def test_a_second_process_of_the_same_name_waits_and_says_so(home):
     first = home.worker("--instance", "0")
     second = home.start("--instance", "0")
