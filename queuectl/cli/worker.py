@@ -222,8 +222,8 @@ def check(session: Session, pool: str, handover: int | None) -> int:
     Examples:
       queuectl worker check
 
-    Say whether a worker could start. Its program loads, the configuration is sound, and the database can be opened: a
-    reload asks this before it changes anything.
+    Say whether a worker could start. Its program loads, the configuration is sound, and the database that is there can
+    be opened: a reload asks this before it changes anything.
     """
     from queuectl.worker.handover import FORMAT
     from queuectl.worker.service import pool_of
@@ -234,7 +234,10 @@ def check(session: Session, pool: str, handover: int | None) -> int:
     pool_of(session.settings, pool)
     if handover not in (None, FORMAT):
         raise QueuectlError(f"this version can't take over running jobs of a worker of format {handover}: restart it")
-    session.database.close()
+    if os.path.isdir(session.place.home):
+        # Elsewhere there is nothing to open. The check of a worker that was killed must not make the home anew that
+        # somebody removed.
+        session.database.close()
     session.note(f"a worker of pool {pool} can start in {session.place.home}")
     return 0
 

@@ -129,3 +129,9 @@ def test_a_worker_begins_anew_after_so_many_jobs_and_no_job_notices(home):
     ended = home.ended(long)
     assert (ended.attempts, ended.last.tail) == (1, b"whole\n")
     assert worker.poll() is None
+
+
+def test_a_check_makes_nothing(home):
+    os.rmdir(home.path)
+    home.cli("worker", "check")
+    assert not os.path.exists(home.path)
