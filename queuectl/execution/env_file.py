@@ -10,8 +10,8 @@ from dotenv.parser import parse_stream
 
 from queuectl.execution.spawn import NOT_EXECUTABLE, SHORTAGES, CannotRun, NoRoom
 
-LARGEST = 2**20
-"""Bytes: the kernel takes no more than a few times that as an environment."""
+LARGEST = 32 * 1024
+"""Bytes. The worker's loop reads it, and the parser takes a second for the worst that fits: 32,000 blanks in a line."""
 
 
 def read_env_file(path: str) -> dict[bytes, bytes]:
@@ -31,7 +31,7 @@ def read_env_file(path: str) -> dict[bytes, bytes]:
 
 
 def _text(path: str) -> str:
-    # The worker's loop reads it: a FIFO in its place must block nobody.
+    # A FIFO in its place must block nobody.
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK | os.O_NOCTTY)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise ValueError("a regular file")
