@@ -225,6 +225,7 @@ def check(session: Session, pool: str, handover: int | None) -> int:
     Say whether a worker could start. Its program loads, the configuration is sound, and the database that is there can
     be opened: a reload asks this before it changes anything.
     """
+    from queuectl.config.installation import database_file
     from queuectl.worker.handover import FORMAT
     from queuectl.worker.service import pool_of
 
@@ -234,9 +235,8 @@ def check(session: Session, pool: str, handover: int | None) -> int:
     pool_of(session.settings, pool)
     if handover not in (None, FORMAT):
         raise QueuectlError(f"this version can't take over running jobs of a worker of format {handover}: restart it")
-    if os.path.isdir(session.place.home):
-        # Elsewhere there is nothing to open. The check of a worker that was killed must not make the home anew that
-        # somebody removed.
+    if os.path.exists(database_file(session.place, session.settings)):
+        # The check of a worker that was killed must not make the home anew that somebody removed.
         session.database.close()
     session.note(f"a worker of pool {pool} can start in {session.place.home}")
     return 0
