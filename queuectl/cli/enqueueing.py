@@ -62,12 +62,13 @@ def check_one(session: Session, raw: object, name: str | None, keys: Mapping[str
 
 def write_one(session: Session, job: NewJob, *, wait: bool, as_json: bool) -> int | None:
     """Queue it, and say so; with `wait`, its exit code once it has ended."""
+    database = session.database  # opened before the job counts as queued
     now = now_ms()
-    (job_id,) = insert(session.database, [job], now)
+    (job_id,) = insert(database, [job], now)
     if as_json:
         from queuectl.cli.output.document import job_document, write_json
 
-        write_json(job_document(accepted(job, job_id, session.database.actor, now)))
+        write_json(job_document(accepted(job, job_id, database.actor, now)))
     elif sys.stdout.isatty() and not session.quiet:
         print(_sentence(job, job_id))
     else:
