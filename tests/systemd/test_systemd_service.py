@@ -395,6 +395,19 @@ def test_uninstall_leaves_the_machine_as_it_was(machine: Machine) -> None:
     assert machine.document("service", "uninstall")["removed"] == []
 
 
+def test_who_installed_scaled_and_removed_it_is_on_record(machine: Machine) -> None:
+    machine.queuectl("service", "install")
+    machine.queuectl("service", "install")  # nothing to do is nothing done
+    machine.queuectl("worker", "scale", "default", "1")
+    machine.queuectl("service", "uninstall")
+    entries = [(entry["actor"], entry["action"], entry["target"]) for entry in machine.document("audit")]
+    assert sorted(entries) == [
+        ("root", "service install", "systemd"),
+        ("root", "service uninstall", "systemd"),
+        ("root", "worker scale", "default=1"),
+    ]
+
+
 def test_what_somebody_else_wrote_is_neither_overwritten_nor_removed(machine: Machine) -> None:
     foreign = f"{UNITS}/queuectl.slice"
     machine.write(foreign, "[Unit]\nDescription=mine\n")
