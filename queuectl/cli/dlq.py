@@ -7,7 +7,7 @@ import sys
 import click
 
 from queuectl.cli.change import complain_of_keys
-from queuectl.cli.command import group, json_option, list_options, yes_option
+from queuectl.cli.command import group, json_option, limit_option, list_options, yes_option
 from queuectl.cli.output.document import job_document, time, write_json
 from queuectl.cli.output.facts import print_facts, print_title
 from queuectl.cli.output.jobs import limited, print_jobs
@@ -33,9 +33,7 @@ def dlq() -> None:
 
 
 @dlq.command("list")
-@click.option(
-    "--limit", metavar="N", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0 = all."
-)
+@limit_option
 @list_options
 @click.pass_obj
 def list_dead(session: Session, limit: int, form: str | None, as_json: bool) -> None:

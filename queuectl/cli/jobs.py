@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from queuectl.cli.command import command, list_options
+from queuectl.cli.command import command, limit_option, list_options
 from queuectl.cli.output.jobs import limited, print_jobs
 from queuectl.cli.selection import filter_options, read_since, read_states
 from queuectl.cli.session import Session
@@ -15,9 +15,7 @@ from queuectl.cli.session import Session
 @click.option("--search", metavar="TEXT", help="With this in the id, the command or the description.")
 @click.option("--since", metavar="TIME", help="Queued since then: 2h (ago), or a time.")
 @click.option("--by", metavar="USER", help="Enqueued by that user.")
-@click.option(
-    "--limit", metavar="N", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0 = all."
-)
+@limit_option
 @list_options
 @click.pass_obj
 def list_jobs(

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 from cli_runner import PROGRAM, Cli
+from real_home import until
 
 
 @contextmanager
@@ -138,8 +139,10 @@ def test_follow_jumps_over_the_hole(cli: Cli) -> None:
     )
     with worker(cli):
         path = cli.home / "output" / job_id / "1"
-        while not path.exists() or path.stat().st_size < 6_888_000 or path.stat().st_blocks * 512 > 2_000_000:
-            time.sleep(0.01)
+        until(
+            lambda: path.exists() and path.stat().st_size >= 6_888_000 and path.stat().st_blocks * 512 <= 2_000_000,
+            "the middle to be cut out",
+        )
         now = cli("logs", job_id)
         assert b"\0" not in now.raw
         assert now.raw.startswith(b"1\n2\n")

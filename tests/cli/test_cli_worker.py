@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cli_runner import PROGRAM, Cli, fails
+from real_home import until
 
 
 @pytest.fixture
@@ -63,8 +63,7 @@ def test_missing_workers_are_trouble(stopped: Cli) -> None:
 def test_in_the_foreground(cli: Cli) -> None:
     process = subprocess.Popen([PROGRAM, "worker", "start", "--no-detach"], env=cli.env, stderr=subprocess.DEVNULL)
     try:
-        while not cli.home.exists():
-            time.sleep(0.01)
+        until(cli.home.exists, "the worker to make the home")
         cli("enqueue", "--wait", "--", "true")
         assert _running(cli) == ["default-0"]
     finally:

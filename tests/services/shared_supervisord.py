@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from real_home import until
 from supervised import Supervised
 
 CONFIG = """\
@@ -66,7 +67,7 @@ class Shared(Supervised):
         argv = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", f"{self.top}/supervisord.conf"]
         with open(f"{self.top}/out", "wb") as out:
             self._daemon = subprocess.Popen(argv, stdout=out, stderr=out)
-        self.until(lambda: "RUNNING" in self.ctl("status", "other"), "supervisord runs")
+        until(lambda: "RUNNING" in self.ctl("status", "other"), "supervisord runs")
 
     def end(self) -> None:
         if self._daemon is not None:

@@ -118,10 +118,8 @@ class Supervised:
         return self.document("show", ident)
 
     def wait_job(self, ident: str, state: str) -> Any:
-        self.until(lambda: self.job(ident)["state"] == state, f"{ident} is {state}")
+        until(lambda: self.job(ident)["state"] == state, f"{ident} is {state}")
         return self.job(ident)
-
-    until = staticmethod(until)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
@@ -11,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
+from real_home import alive, sleepers, until
 from shared_supervisord import shared_supervisord
 from supervised import Supervised, private_supervisord
 
@@ -42,25 +41,6 @@ say("end")
 def supervised(request: pytest.FixtureRequest) -> Iterator[Supervised]:
     with request.param() as made:
         yield made
-
-
-def alive(pid: int | None) -> bool:
-    """Whether there is such a process; a zombie is none."""
-    assert pid is not None
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def sleepers(seconds: str) -> list[int]:
-    """The processes `sleep SECONDS`: a test gives its jobs a number of its own."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.cmdline() == ["sleep", seconds] and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process.pid)
-    return found
 
 
 def all_ready(supervised: Supervised) -> bool:
@@ -96,7 +76,7 @@ def test_a_killed_worker_is_ready_again_within_two_seconds_and_its_job_retried(s
         before = supervised.ready()
         os.kill(before[victim], signal.SIGKILL)
         began = time.monotonic()
-        supervised.until(lambda: supervised.ready().get(victim, before[victim]) != before[victim], "it is ready")  # noqa: B023
+        until(lambda: supervised.ready().get(victim, before[victim]) != before[victim], "it is ready")  # noqa: B023
         assert time.monotonic() - began < 2
         after = supervised.workers()
         assert supervised.programs() == after
@@ -110,13 +90,11 @@ def test_twenty_kills_of_one_worker_do_not_end_the_pool(supervised: Supervised) 
     supervised.install()
     killed: list[int] = []
     for _ in range(20):
-        pid = supervised.until(
-            lambda: (pid := supervised.processes()["default-0"]) not in killed and pid, "one to be killed"
-        )
+        pid = until(lambda: (pid := supervised.processes()["default-0"]) not in killed and pid, "one to be killed")
         os.kill(pid, signal.SIGKILL)
         killed.append(pid)
         time.sleep(0.3)  # the pause is what is tested
-    supervised.until(lambda: all_ready(supervised), "all are ready", 3 - 0.3)
+    until(lambda: all_ready(supervised), "all are ready", 3 - 0.3)
     assert supervised.programs() == supervised.workers() == supervised.ready()
     assert len(set(killed)) == 20
 
@@ -130,11 +108,11 @@ def test_a_stopped_worker_is_replaced_and_its_job_never_run_twice_at_once(superv
     assert len(before) == workers
     traces = [Path(supervised.home) / f"trace-{number}" for number in range(workers)]
     jobs = [supervised.enqueue(sys.executable, "-c", TRACE, str(trace), "1") for trace in traces]
-    supervised.until(lambda: all(trace.exists() and trace.read_text() for trace in traces), "all of them run")
+    until(lambda: all(trace.exists() and trace.read_text() for trace in traces), "all of them run")
     worker = supervised.wait_job(jobs[0], "processing")["worker"]
     os.kill(before[worker], signal.SIGSTOP)
-    supervised.until(lambda: not alive(before[worker]), "it is killed")
-    supervised.until(lambda: supervised.ready().get(worker, before[worker]) != before[worker], "it is ready again")
+    until(lambda: not alive(before[worker]), "it is killed")
+    until(lambda: supervised.ready().get(worker, before[worker]) != before[worker], "it is ready again")
     after = supervised.workers()
     assert {**after, worker: 0} == {**before, worker: 0}
     found = supervised.wait_job(jobs[0], "completed")
@@ -165,7 +143,7 @@ def test_stop_returns_when_the_workers_are_gone(
     number = f"5.{time.monotonic_ns() % 10**8:08}"
     # Two that heed no TERM, one of them in a session of its own.
     job = supervised.enqueue("sh", "-c", f"trap '' TERM; setsid sleep {number} & sleep {number}; echo well")
-    supervised.until(lambda: len(sleepers(number)) == 2, "the job runs")
+    until(lambda: len(sleepers(number)) == 2, "the job runs")
     pids = supervised.ready()
     began = time.monotonic()
     if words:
@@ -204,7 +182,7 @@ def test_scaling_under_load_keeps_the_first_and_loses_nothing(supervised: Superv
     assert not any(alive(pid) for name, pid in five.items() if name not in before)
     assert supervised.document("status")["jobs"]["pending"] > 0, "the load outlasts the scaling"
     assert supervised.workers() == supervised.programs() == before
-    supervised.until(lambda: supervised.document("status")["jobs"]["completed"] == 200, "all are done", 90)
+    until(lambda: supervised.document("status")["jobs"]["completed"] == 200, "all are done", 90)
     assert Counter(trace.read_text().split()) == Counter(map(str, range(200)))
     jobs = supervised.document("list", "--limit", "0")
     assert {(job["state"], job["attempts"]) for job in jobs} == {("completed", 1)}
@@ -227,7 +205,7 @@ def test_reloads_hurt_no_job_and_keep_the_pids(supervised: Supervised) -> None:
         "--max-retries",
         "0",
     )
-    supervised.until(lambda: supervised.document("status")["jobs"]["processing"] == 20, "twenty run")
+    until(lambda: supervised.document("status")["jobs"]["processing"] == 20, "twenty run")
     for pause in (0.1, 1):
         for _ in range(10):
             for pid in pids.values():
@@ -235,7 +213,7 @@ def test_reloads_hurt_no_job_and_keep_the_pids(supervised: Supervised) -> None:
             time.sleep(pause)  # the pause is what is tested
     go.touch()
     counts = ("pending", "processing")
-    supervised.until(
+    until(
         lambda: (jobs := supervised.document("status")["jobs"]) and not any(jobs[each] for each in counts),
         "all have ended",
         60,
@@ -254,8 +232,8 @@ def test_a_database_that_is_not_there_yet_is_waited_for(supervised: Supervised) 
     later = f"{supervised.home}/later"
     supervised.configure("kill_grace: 1", f"kill_grace: 1\ndatabase: sqlite:///{later}/queue.db")
     supervised.ctl("restart", "queuectl-default-0")
-    supervised.until(lambda: "worker.waiting" in supervised.queuectl("worker", "logs", "default-0"), "it says so")
+    until(lambda: "worker.waiting" in supervised.queuectl("worker", "logs", "default-0"), "it says so")
     pid = supervised.processes()["default-0"]
     os.mkdir(later, 0o700)
-    supervised.until(lambda: supervised.states()["default-0"] == "running", "it serves")
+    until(lambda: supervised.states()["default-0"] == "running", "it serves")
     assert supervised.processes()["default-0"] == pid

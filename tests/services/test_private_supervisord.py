@@ -15,6 +15,7 @@ from signal import Signals
 
 import psutil
 import pytest
+from real_home import alive
 from worker_home import Home, eventually, units, worker_home
 
 from queuectl.domain.settings import Pool
@@ -37,10 +38,7 @@ def kill(pid: int | None, signum: Signals = Signals.SIGKILL) -> None:
 
 def gone(pid: int | None) -> bool:
     assert pid is not None
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+    return not alive(pid)
 
 
 def test_start_and_stop(home: Home) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import time
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from real_home import until
 from shared_supervisord import Shared, shared_supervisord
 
 from queuectl.errors import ConfigError
@@ -79,8 +80,12 @@ def test_a_broken_configuration_ends_in_78_and_no_loop(shared: Shared) -> None:
     shared.queuectl("service", "install")
     shared.configure("kill_grace: 1", "kill_grace: sometimes")
     shared.ctl("restart", "queuectl-default-0")
-    shared.until(lambda: "EXITED" in shared.ctl("status", "queuectl-default-0"), "it has exited")
-    time.sleep(0.5)
+    until(lambda: "EXITED" in shared.ctl("status", "queuectl-default-0"), "it has exited")
+    # By when supervisord has started a killed one anew, and seen it exit, it would have started this one anew, too.
+    other = shared.programs()["default-1"]
+    assert other
+    os.kill(other, signal.SIGKILL)
+    until(lambda: "EXITED" in shared.ctl("status", "queuectl-default-1"), "the other has exited, too")
     assert "EXITED" in shared.ctl("status", "queuectl-default-0")
     shared.configure("kill_grace: sometimes", "kill_grace: 1")
     assert shared.states()["default-0"] == "failed"
@@ -167,7 +172,7 @@ def test_without_the_daemon_they_are_installed_for_its_start(shared: Shared) -> 
     assert shared.document("service", "install")["started"] == []
     assert "supervisord doesn't run" in shared.queuectl("worker", "start", code=1)
     shared.boot()
-    shared.until(lambda: set(shared.states().values()) == {"running"}, "they come with it")
+    until(lambda: set(shared.states().values()) == {"running"}, "they come with it")
 
 
 def test_workers_of_our_own_supervisord_are_taken_over(shared: Shared) -> None:

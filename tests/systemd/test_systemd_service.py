@@ -288,7 +288,10 @@ def test_a_broken_configuration_ends_in_78_and_no_loop(machine: Machine) -> None
     configure(machine, "kill_grace: 1", "kill_grace: sometimes")
     machine.sh(f"systemctl restart --no-block {unit('default-0')}")
     until(lambda: machine.show(unit("default-0"), "ActiveState")["ActiveState"] == "failed", "it has failed")
-    time.sleep(1)
+    # By when systemd has started a killed one anew, and seen it fail, it would have started this one anew, too.
+    machine.sh(f"systemctl kill --kill-who=main --signal=KILL {unit('default-1')}")
+    once = {"ActiveState": "failed", "NRestarts": "1"}
+    until(lambda: machine.show(unit("default-1"), *once) == once, "the other was started anew, and failed")
     shown = machine.show(unit("default-0"), "ActiveState", "ExecMainStatus", "NRestarts")
     assert shown == {"ActiveState": "failed", "ExecMainStatus": "78", "NRestarts": "0"}
     configure(machine, "kill_grace: sometimes", "kill_grace: 1")
